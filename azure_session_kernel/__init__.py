@@ -1,0 +1,8 @@
+"""A Jupyter kernel whose cells run in an Azure Container Apps session pool."""
+
+import logging
+
+__version__ = "0.1.0"
+
+# What this package logs must never fall through to a notebook's stderr (design, rule 5).
+logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -1,0 +1,16 @@
+"""``python -m azure_session_kernel``: what the kernelspec runs."""
+
+import sys
+
+# ``-m`` puts the notebook's folder first; a student's ``json.py`` there must not break the kernel.
+if sys.path and sys.path[0] != "":
+    del sys.path[0]
+
+from azure_session_kernel.unused import leave_out_unused
+
+leave_out_unused()
+
+from azure_session_kernel.kernelapp import main  # noqa: E402
+
+if __name__ == "__main__":
+    main()

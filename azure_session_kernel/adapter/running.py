@@ -1,0 +1,95 @@
+"""Which requests an interpreter works on, and from when on a signal reaches each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from ..wire import Message
+
+#: A cell is interrupted this long after its start, at the earliest. Python notices a signal between
+#: bytecodes only, and ipykernel's threads make it wait there while the cell starts: a signal at
+#: that moment is seen after the cell's first blocking call, ``time.sleep(600)`` for instance.
+SETTLE_S: Final = 0.05
+
+
+class RunningRequests:
+    """Requests and comm messages that were delivered and have not ended, in their order.
+
+    :param signal: sends SIGINT to the interpreter.
+    :ivar execution_count: the newest that the interpreter has named.
+    """
+
+    def __init__(self, signal: Callable[[], None]) -> None:
+        self.execution_count = 0
+        self._signal = signal
+        self._has_started: dict[str, bool] = {}
+        self._on_other_threads: set[str] = set()
+        self._interrupt_when_started: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._has_started)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._has_started)
+
+    def add(self, msg_id: str, *, main_thread: bool = True) -> None:
+        """:param main_thread: it runs there, and Python shows signals to no other."""
+        self._has_started[msg_id] = False
+        if not main_thread:
+            self._on_other_threads.add(msg_id)
+
+    def interrupt(self, msg_id: str | None) -> str:
+        """SIGINT, or the promise of one. Returns the outcome of ``docs/protocol.md``.
+
+        :param msg_id: None for whatever runs, or is next to.
+        """
+        if msg_id is None:
+            msg_id = self._whatever_runs()
+        if msg_id is None or msg_id not in self._has_started:
+            return "idle"
+        if not self._has_started[msg_id]:
+            self._interrupt_when_started.add(msg_id)
+            return "pending"
+        self._signal()
+        return "signalled"
+
+    def _whatever_runs(self) -> str | None:
+        reached = [one for one in self._has_started if one not in self._on_other_threads]
+        started = [one for one in reached if self._has_started[one]]
+        return next(iter(started + reached), None)
+
+    def follow(self, message: Message) -> None:
+        """Learn from what the interpreter sends."""
+        parent = message.parent_id
+        match message.msg_type:
+            case "status" if message.content.get("execution_state") == "idle":
+                self._has_started.pop(parent, None)
+                self._on_other_threads.discard(parent)
+                self._interrupt_when_started.discard(parent)
+            case "status" if message.content.get("execution_state") == "busy":
+                self._mark_started_soon(parent)
+            case "execute_input":
+                self._mark_started_soon(parent)
+            case "input_request":
+                self._mark_started(parent)
+            case _:
+                pass
+        if message.msg_type in ("execute_input", "execute_reply"):
+            count = message.content.get("execution_count")
+            if isinstance(count, int):
+                self.execution_count = count
+
+    def _mark_started_soon(self, msg_id: str) -> None:
+        if msg_id in self._has_started:
+            asyncio.get_running_loop().call_later(SETTLE_S, self._mark_started, msg_id)
+
+    def _mark_started(self, msg_id: str) -> None:
+        """From here on SIGINT reaches the user's code: ipykernel ignores it before."""
+        if msg_id not in self._has_started:
+            return
+        self._has_started[msg_id] = True
+        if msg_id in self._interrupt_when_started:
+            self._interrupt_when_started.discard(msg_id)
+            self._signal()

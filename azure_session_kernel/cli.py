@@ -1,0 +1,72 @@
+"""``azure-session-kernel``: the command line. Each subcommand is a module of ``commands``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+from .errors import SessionKernelError
+from .unused import leave_out_unused
+
+#: name -> (module of ``commands``, help). Modules are imported only when they are called, so that
+#: a missing extra breaks one subcommand and not all of them.
+COMMANDS = {
+    "try": ("try_", "run a notebook in a local session pool, or open JupyterLab on it"),
+    "install": ("install", "write a kernelspec for your session pool"),
+    "sessions": ("sessions", "list, stop or reap the sessions this machine has opened"),
+    "doctor": ("doctor", "find out what is wrong with a session pool, and how to fix it"),
+    "logs": ("logs", "show what the sessions of a pool printed, or the query for it"),
+    "pool": ("pool", "run a local session pool for development and tests"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 it failed, 2 wrong usage or input."""
+    leave_out_unused()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="azure-session-kernel",
+        description="A Jupyter kernel whose cells run in an Azure Container Apps session pool.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    wanted = next((a for a in arguments if not a.startswith("-")), None)
+    for name, (module, help_text) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_text, description=help_text)
+        if name == wanted:
+            try:
+                command = importlib.import_module(f".commands.{module}", __package__)
+            except ModuleNotFoundError as error:
+                if (error.name or "").startswith(__package__ or ""):
+                    raise
+                print(_missing_extra(name, error), file=sys.stderr)
+                return 1
+            command.register(subparser)
+            subparser.set_defaults(run=command.run)
+    args = parser.parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except SessionKernelError as error:
+        print(_for_terminal(error), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _missing_extra(name: str, error: ModuleNotFoundError) -> str:
+    return (
+        f"azure-session-kernel {name} needs the package {error.name!r}, which is not installed.\n"
+        '  What to do:   pip install "azure-session-kernel[local]"'
+    )
+
+
+def _for_terminal(error: SessionKernelError) -> str:
+    lines = [f"{type(error).__name__}: {error.what}"]
+    if error.cause:
+        lines.append(f"  Likely cause: {error.cause}")
+    if error.fix:
+        lines.append("  What to do:   " + error.fix.replace("\n", "\n      "))
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The checks, in their order: each learns facts, and notes what it found."""

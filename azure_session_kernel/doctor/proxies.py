@@ -1,0 +1,20 @@
+"""Which proxy a request takes, as httpx reads the environment. Its credentials are never shown."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def proxy_for(url: str) -> str:
+    """``host:port`` of it; "" for none."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in _LOOPBACK or proxy_bypass(host):
+        return ""
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    written = proxy if "//" in proxy else f"//{proxy}"
+    return urlsplit(written).netloc.rpartition("@")[2]

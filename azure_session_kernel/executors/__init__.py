@@ -1,0 +1,1 @@
+"""The client side of the ways to run code in a pool."""

@@ -1,0 +1,118 @@
+"""What the kernel needs of a pool, whatever kind of pool it is.
+
+An executor takes Jupyter messages and gives Jupyter messages. ``session.py`` calls it; it calls
+``ExecutorEvents`` back. Everything runs on the kernel's one event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, Final, Protocol, runtime_checkable
+
+from ..errors import SessionKernelError
+from ..wire import BootEnded, Gap, Hello, Message, Oversized
+from .session_files import SessionFiles
+
+#: Metadata of an ``execute_request``: the cell's standard input, as ``%%stdin`` gave it. Only an
+#: executor whose cells get it when they start gets it.
+STDIN: Final = "azure-session-kernel.stdin"
+NO_STDIN: Final = (
+    "This pool passes no standard input on, so a cell in it can't read any. "
+    "Write the values into the cell."
+)
+
+
+class Stdin(Enum):
+    """How a cell gets its standard input."""
+
+    ASKS = "it asks while it runs"
+    AT_START = "it gets it when it starts"
+    NONE = "not at all"
+
+
+class ExecutorEvents(Protocol):
+    """What an executor reports, in the order in which it happened."""
+
+    def on_message(self, message: Message) -> None:
+        """A message of the running boot, numbered and checked; never twice."""
+
+    def on_gap(self, gap: Gap | Oversized) -> None:
+        """Stream text is missing here, or a message that is too large to travel."""
+
+    def on_boot_ended(self, boot: str, ended: BootEnded) -> None:
+        """The interpreter is gone, after its last message. A new one may be starting."""
+
+    def on_failure(self, boot: str, error: SessionKernelError) -> None:
+        """No more messages of this boot can be had: the session is lost, taken or out of reach."""
+
+
+class Executor(Protocol):
+    """One session of a pool."""
+
+    @property
+    def name(self) -> str:
+        """As in ``AZURE_SESSION_EXECUTOR``."""
+
+    @property
+    def stdin(self) -> Stdin:
+        """Of the pool that was started."""
+
+    async def start(self, budget_s: float) -> Hello:
+        """Allocate the session, wait for its interpreter, begin to read. Called again after loss.
+
+        Safe to cancel. ``budget_s`` bounds the retries of what may pass (pool full, container
+        starting, network).
+
+        :raises PoolError: as the pool answered.
+        :raises CredentialError: no token.
+        :raises SessionTaken: a newer kernel has claimed the session.
+        """
+
+    async def send(self, boot: str, messages: Sequence[Message], budget_s: float) -> None:
+        """Deliver messages to the boot named, each at most once, in order.
+
+        :raises SessionLost: that boot is gone; nothing was delivered.
+        :raises SessionTaken: likewise.
+        :raises PoolError: the pool could not be reached within ``budget_s``. Whether the messages
+            were delivered is told by ``PoolUnreachable.sent``.
+        """
+
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        """SIGINT for the request ``msg_id``, or for whatever runs.
+
+        :returns: ``signalled``, ``pending`` or ``idle``.
+        :raises SessionError: that boot is gone, or somebody else's. :raises PoolError:
+        """
+
+    async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
+        """Begin a new boot in place of ``boot``. ``reason`` is ``restart`` or ``interrupt``.
+
+        Returns once the pool has accepted it; ``start`` then waits for the new interpreter.
+        """
+
+    def files(self, boot: str) -> SessionFiles:
+        """The session's files, for as long as ``boot`` runs."""
+
+    async def read_up_to(self, n: int) -> None:
+        """Wait until the log's entry number ``n`` has been handed on."""
+
+    async def measure_latency(self, timeout_s: float) -> float:
+        """How long the smallest request takes there and back, in seconds. :raises PoolError:"""
+
+    async def session_record(self) -> dict[str, Any] | None:
+        """What the pool says of the session (azure/README 1.3, Session). :raises PoolError:"""
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Stop the session; True when the pool confirmed that it is gone."""
+
+    async def aclose(self) -> None:
+        """Close connections. The session lives on. Safe to call twice."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """An executor that has something to tell of its pool, shown by ``%session``."""
+
+    def session_rows(self) -> Sequence[tuple[str, str]]:
+        """Rows of the table: a word or two, and a sentence."""

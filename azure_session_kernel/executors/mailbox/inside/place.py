@@ -1,0 +1,94 @@
+"""Names: of our executions, and of the files through which the two ends talk."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+SAYS = "azure-session-kernel: "
+#: In an interpreter without these modules, such an execution prints one line and does nothing.
+MARK = f'print("{SAYS}not installed")  # '
+
+#: How long a file that has been read stays.
+STAYS_S = 5.0
+#: Names in the data folder that are ours.
+OURS = r"\.ask$|ask-b-[0-9a-f]{16}-"
+
+
+class Place:
+    """Where the files are: ``.ask/BOOT/name`` or, for APIs without folders, ``ask-BOOT-name``."""
+
+    def __init__(self, base: Path, layout: str, boot: str) -> None:
+        self.base = base
+        self.folder = base / ".ask" / boot if layout == "folder" else base
+        self.prefix = "" if layout == "folder" else f"ask-{boot}-"
+        self._taken: dict[str, float] = {}
+
+    def path(self, name: str) -> Path:
+        return self.folder / (self.prefix + name)
+
+    def write(self, name: str, data: bytes) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self.path("tmp-" + name)
+        temporary.write_bytes(data)
+        temporary.replace(self.path(name))
+
+    def names(self, *kinds: str) -> list[str]:
+        """Uploaded files that have not been taken."""
+        try:
+            found = os.listdir(self.folder)  # noqa: PTH208
+        except OSError:
+            return []
+        names = [n[len(self.prefix) :] for n in found if n.startswith(self.prefix)]
+        self._remove_taken()
+        return sorted(name for name in names if name.startswith(kinds) and name not in self._taken)
+
+    def take(self, name: str) -> Any:
+        """The JSON of an uploaded file, once; None while it is incomplete.
+
+        It is removed a little later: a pool may look at a file that it has just stored, and say
+        that there is none. The same name again is a repeat.
+        """
+        try:
+            value = json.loads(self.path(name).read_bytes())
+        except (OSError, ValueError):
+            return None
+        self._taken[name] = time.monotonic() + STAYS_S
+        return value
+
+    def _remove_taken(self) -> None:
+        now = time.monotonic()
+        for name in [name for name, until in list(self._taken.items()) if 0 < until < now]:
+            self._taken[name] = 0.0
+            self.remove(name)
+
+    def remove(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            self.path(name).unlink()
+
+
+def bases() -> list[Path]:
+    """Where the pool's file API may look: each once, in this order."""
+    bases = [Path("/mnt/data"), Path.cwd(), Path.home() / "mnt" / "data", Path.home()]
+    return list(dict.fromkeys(base.resolve() for base in bases if base.is_dir()))
+
+
+def payload_of(parent: Any) -> dict[str, Any] | None:
+    """What an execution carries; None for an ordinary cell, whoever sent it."""
+    code = (parent.get("content") or {}).get("code") if isinstance(parent, dict) else None
+    if not isinstance(code, str) or not is_ours(code):
+        return None
+    with contextlib.suppress(ValueError):
+        value = json.loads(base64.b64decode(code.partition(MARK)[2].partition("\n")[0]))
+        return value if isinstance(value, dict) else None
+    return None
+
+
+def is_ours(code: str) -> bool:
+    """Azure's image can put lines of its owner's before all code (``preCodeInjectionSnippet``)."""
+    return code.startswith(MARK) or "\n" + MARK in code

@@ -1,0 +1,145 @@
+"""What a notebook shows of a run: exit codes, signals and limits become Jupyter errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+from ..errors import (
+    Killed,
+    NonZeroExit,
+    OutputTooLong,
+    ProgramError,
+    RunFailed,
+    RunTimedOut,
+)
+from .base import NO_STDIN
+from .oneshot_answer import Ran, excerpt
+from .oneshot_cannot import Watched, hint
+from .oneshot_code import SentCode
+from .oneshot_input import reads_input
+from .oneshot_signals import perhaps_signal_of
+from .oneshot_traceback import split_traceback
+from .plain import Failure, PlainResult, PythonError
+
+KEEPS_NOTHING: Final = (
+    "This pool keeps no variables between cells: each cell runs in a new Python process. "
+    "Put what it needs into the same cell."
+)
+NO_INPUT: Final = (
+    "This pool gives a cell its input when it starts. Write the lines above the code: "
+    "%%stdin, then the lines, then %%code."
+)
+_TIMED_OUT: Final = "timed out"
+#: What ``getpass`` says where there is no terminal: nothing is echoed here.
+_ECHOES: Final = re.compile(
+    r"[^\n]*GetPassWarning: Can not control echo on the terminal\.\n(?:  [^\n]*\n)?"
+    r"Warning: Password input may be echoed\.\n"
+)
+
+
+def outcome(
+    ran: Ran,
+    sent: SentCode,
+    watched: Watched,
+    code: str,
+    *,
+    keeps: bool,
+    takes_stdin: bool = True,
+) -> PlainResult:
+    """:param code: the cell as the user wrote it. :param keeps: whether variables survive.
+
+    :param takes_stdin: whether cells get the standard input that they are sent with.
+    """
+    printed_all, no_plot = watched.split(ran.stdout)
+    stdout, value = sent.split(printed_all)
+    text, images = shown_result(ran.result, printed_all)
+    ran = replace(ran, stderr=_ECHOES.sub("", ran.stderr))
+    result = PlainResult(stdout, ran.stderr, value or text, images, None if images else no_plot)
+    printed, error = split_traceback(ran.stderr)
+    if ran.ok or (ran.ok is None and error is None):
+        return result
+    if error is None or ran.limit or ran.signal:
+        return replace(result, failure=_failure(ran))
+    hint = _hint(error, code, keeps=keeps, takes_stdin=takes_stdin)
+    lines = (*sent.clean(error.traceback), *([f"\x1b[1m{hint}\x1b[0m"] if hint else []))
+    failure: Failure = replace(error, traceback=lines)
+    return replace(result, stderr=printed, failure=failure)
+
+
+def shown_result(value: Any, stdout: str = "") -> tuple[str, tuple[str, ...]]:
+    """The text of a result that the pool itself gives, and its images; azure/README 6.4.
+
+    A copy of what was printed is no result.
+    """
+    if isinstance(value, dict):
+        inner = value.get("officepy_result", value)
+        data = inner.get("base64_data") if isinstance(inner, dict) else None
+        if isinstance(data, str):
+            return "", (data,)
+    if value is None or value == "" or (isinstance(value, str) and value.strip() == stdout.strip()):
+        return "", ()
+    if isinstance(value, bool | int | float):
+        return repr(value), ()
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), ()
+
+
+def _failure(ran: Ran) -> ProgramError:
+    if ran.limit in ("stdout", "stderr"):
+        return OutputTooLong(
+            f"The cell printed more on {ran.limit} than this pool takes, and was ended; "
+            "the rest is missing.",
+            cause="Piston allows 1024 bytes for each stream unless it is configured otherwise.",
+            fix="Print less, or raise PISTON_OUTPUT_MAX_SIZE in the image.",
+        )
+    if ran.limit == "time" or _TIMED_OUT in f"{ran.said} {ran.stderr[-200:]}".lower():
+        return RunTimedOut(
+            "The cell took longer than this pool allows, and was ended.",
+            cause=f"The pool says: {excerpt(ran.said)}" if ran.said else "",
+            fix="Make it shorter, or raise the limit in the image (Piston: PISTON_RUN_TIMEOUT, "
+            "3 seconds unless configured).",
+        )
+    if ran.signal:
+        return Killed(
+            f"The cell's process was ended by {_signal_name(ran.signal)}.",
+            cause=f"The pool says: {excerpt(ran.said)}" if ran.said else "",
+            fix="SIGKILL mostly means a limit on memory or time; SIGSEGV a crash in a library.",
+        )
+    if ran.exit_code:
+        return NonZeroExit(
+            f"The cell's program ended with exit code {ran.exit_code}.",
+            cause=_why_exit_code(ran.exit_code),
+        )
+    if ran.said:
+        return RunFailed(f"The pool says that the cell failed: {excerpt(ran.said)}")
+    return RunFailed(
+        "The pool says that the cell failed, and nothing else: no traceback, no exit code.",
+        cause="The program in the session lost the reason, or its stderr.",
+        fix="Print in between to see how far the cell gets.",
+    )
+
+
+def _why_exit_code(code: int) -> str:
+    cause = (
+        "It called sys.exit, or what it printed on stderr says why, or the pool ended it at a "
+        "limit (time, memory, output) and does not tell which."
+    )
+    if signal := perhaps_signal_of(code):
+        return f"{code} is 128 and the number of {signal}: a signal ended it. Or: {cause}"
+    return cause
+
+
+def _signal_name(signal: str) -> str:
+    return f"signal {signal}" if signal.lstrip("-").isdigit() else excerpt(signal)
+
+
+def _hint(error: PythonError, code: str, *, keeps: bool, takes_stdin: bool) -> str:
+    if sentence := hint(error, code):
+        return sentence
+    if error.ename == "NameError" and not keeps:
+        return KEEPS_NOTHING
+    if error.ename == "EOFError" and reads_input(code):
+        return NO_INPUT if takes_stdin else NO_STDIN
+    return ""

@@ -1,0 +1,91 @@
+"""One-shot requests, and what is known of the pool that answers them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Final
+
+from ..errors import UnexpectedAnswer
+from ..identity import redact
+from ..pool.client import PoolClient
+from ..wire import dump
+from .oneshot_answer import Ran, excerpt, read_answer
+from .oneshot_api import Api, is_piston_path, piston_version, runtimes_path
+from .oneshot_probe import GIVEN, Seen, check_code, first_code, new_boot, read_probe
+
+log = logging.getLogger(__name__)
+
+PROBE_S: Final = 30.0
+#: Of an answer that is not JSON, for an error.
+_READ_BYTES: Final = 20_000
+
+
+class OneShotPool:
+    """:ivar api: None until the pool was first asked.
+    :ivar keeps: whether variables survive from cell to cell; None: not known yet.
+    :ivar shows_results: it shows the value of a last expression by itself.
+    :ivar takes_stdin: cells get the standard input that they are sent with.
+    :ivar heard_at: when it last answered, by ``time.monotonic``.
+    """
+
+    def __init__(self, client: PoolClient, path: str) -> None:
+        self._client, self._path = client, path
+        self.api: Api | None = None
+        self.keeps: bool | None = None
+        self.shows_results, self.takes_stdin = False, True
+        self.python = ""
+        self.heard_at = time.monotonic()
+
+    async def probe(self, boot: str) -> Seen:
+        """Tell the session ``boot`` unless it knows one. :raises PoolError:"""
+        if self.api is None:
+            self.api = await self._choose_api()
+        seen = read_probe(await self.execute(first_code(boot), GIVEN, PROBE_S))
+        self.python, self.shows_results = seen.python, seen.shows_results
+        self.takes_stdin = seen.takes_stdin
+        return seen
+
+    async def probe_again(self, first: Seen) -> None:
+        """Does the session still know what the first program told it?"""
+        second = read_probe(await self.execute(first_code(new_boot()), GIVEN, PROBE_S))
+        self.keeps = second.boot == first.boot
+        log.info("one-shot pool: %s; keeps variables: %s", self.api, self.keeps)
+
+    async def check(self, count: int) -> str:
+        """The boot that the session knows, or ""; it is told how many cells it has seen."""
+        return read_probe(await self.execute(check_code(count), "", PROBE_S)).boot
+
+    async def execute(self, code: str, stdin: str, timeout_s: float) -> Ran:
+        """One request. :raises PoolError: as the pool answered, or an answer that can't be read."""
+        assert self.api is not None  # noqa: S101
+        body = dump(self.api.body(code, stdin))
+        path = self.api.path
+        answer = await self._client.request("POST", path, body=body, timeout_s=timeout_s)
+        self.heard_at = time.monotonic()
+        try:
+            return read_answer(json.loads(answer.body))
+        except (ValueError, RecursionError):
+            raise self._not_json(answer.body) from None
+        except UnexpectedAnswer as error:
+            error.what = self._clean(error.what)
+            raise
+
+    async def _choose_api(self) -> Api:
+        if not is_piston_path(self._path):
+            return Api(self._path)
+        answer = await self._client.request("GET", runtimes_path(self._path), timeout_s=PROBE_S)
+        return Api(self._path, piston_version(answer.json()))
+
+    def _not_json(self, body: bytes) -> UnexpectedAnswer:
+        received = excerpt(body[:_READ_BYTES].decode(errors="replace")) or "nothing at all"
+        return UnexpectedAnswer(
+            f"The pool's answer to a cell is not JSON: {self._clean(received)}",
+            cause="Another program than the one this kernel expects answers at this path. "
+            "The cell may have run.",
+            fix="Check AZURE_SESSION_EXECUTE_PATH, or run azure-session-kernel doctor.",
+        )
+
+    def _clean(self, text: str) -> str:
+        return text.replace(self._client.identifier, redact(self._client.identifier))

@@ -1,0 +1,106 @@
+"""What the kernel needs of a session's files, whatever kind of pool it is.
+
+``files/`` decides what is transferred and where it may go; an executor moves bytes. Names are
+relative to the interpreter's working directory, with ``/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+
+@dataclass(frozen=True)
+class SessionFile:
+    """An entry of the session's working directory. Everything in it is untrusted.
+
+    :ivar modified: as the session says it, RFC 3339; for showing only.
+    """
+
+    name: str
+    is_directory: bool
+    size_bytes: int
+    modified: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is below a folder. :ivar truncated: there is more, and the session tells no more."""
+
+    entries: Sequence[SessionFile]
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a file's content is: enough to tell whether it has to be transferred."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """Something that is there, and is no file that can be transferred.
+
+    :ivar why: as it goes on after "because": ``it is a folder``.
+    """
+
+    why: str
+    is_folder: bool = False
+
+
+A_FOLDER: Final = Unfit("it is a folder", is_folder=True)
+NOT_REGULAR: Final = Unfit("it is not a regular file")
+
+#: What is known of names; those of nothing are left out.
+Found = Mapping[str, Fingerprint | Unfit]
+
+
+class Source(Protocol):
+    """A file of this machine that is being read."""
+
+    @property
+    def fingerprint(self) -> Fingerprint: ...
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """A piece. :raises FileChanged: the file is not what it was when it was opened."""
+
+
+#: Told how many bytes more have arrived.
+Progress = Callable[[int], None]
+
+
+class SessionFiles(Protocol):
+    """The files of one session, in the boot that was running when this was made.
+
+    Every method resumes after a broken connection, and raises ``SessionLost`` when the session was
+    replaced, ``FileTransferError`` when it refuses, ``PoolError`` when it can't be reached.
+    Cancelling is safe at any moment.
+    """
+
+    @property
+    def largest_bytes(self) -> int | None:
+        """The largest file that the pool takes; 0 when it has no files, None when it sets none."""
+
+    async def list(self, directory: str = "", *, recursive: bool = True) -> Listing:
+        """What is below a folder; names are relative to the working directory.
+
+        :raises FileMissing: no such folder. :raises FileRefused: it is a file.
+        """
+
+    async def fingerprints(self, names: Sequence[str]) -> Found:
+        """Of those among ``names`` that exist."""
+
+    async def upload(self, name: str, source: Source, progress: Progress) -> None:
+        """Put a whole file there, in place of what has its name; never a part of it.
+
+        When it fails or is cancelled, what has arrived is removed.
+
+        :raises FileChanged: from ``source``, or the session got something else.
+        :raises SessionDiskFull:
+        """
+
+    def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:
+        """Its pieces in order, at most ``size_bytes`` and one piece more in all."""

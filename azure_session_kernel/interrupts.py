@@ -1,0 +1,221 @@
+"""The interrupt ladder (design, rule 8): SIGINT, then kill the interpreter, then let go.
+
+1. A cell that was not sent yet (allocation, network) is not sent any more.
+2. SIGINT. Nearly every cell ends with its own KeyboardInterrupt within milliseconds.
+3. A cell that outlives SIGINT by ``PATIENCE_S`` loses its interpreter, and with it all variables:
+   at once in a grader, which allows 4 s from interrupt to idle (nbgrader); in an interactive
+   notebook only when the user interrupts a second time, because variables are precious there.
+4. A session that does not confirm the signal in time: the cell ends here, the signal follows it
+   as soon as the network lets it.
+
+What the session has to handle before it comes to our cell can be another request, a comm message
+or a cell that nobody here waits for (``strays.py``). Then SIGINT is for whatever runs, as in
+ipykernel, and the cells behind a completion or a comm message run when their turn comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+from .errors import SessionError, SessionKernelError, SessionLost
+from .executors.retry import delays
+from .lanes import Lanes
+from .losses import (
+    kill_not_confirmed,
+    lost_while_running,
+    not_answered,
+    not_confirmed,
+    not_sent,
+)
+from .requests import Request, RequestTable
+from .session import NotebookSession
+from .strays import Stray
+from .within import within
+
+log = logging.getLogger(__name__)
+
+#: The front end sees the cell end within a second, whatever the network does: so long for the
+#: signal, and of that so long for a cell that is just being sent.
+REACH_S: Final = 0.75
+SENDING_S: Final = 0.3
+#: A request that is no cell ends here when it has no answer so long after an interrupt.
+ANSWER_S: Final = 1.0
+#: From SIGINT to killing the interpreter, and from that to giving up on the session's answer.
+PATIENCE_S: Final = 2.0
+KILL_S: Final = 1.5
+#: One try to deliver a signal; a new connection to a pool far away takes a second. For how long
+#: it is tried.
+TRY_S: Final = 3.0
+LATE_S: Final = 300.0
+
+#: Ends a request here, with an error; does nothing when it is over.
+EndRequest = Callable[[Request, SessionKernelError], None]
+Work: TypeAlias = Coroutine[Any, Any, None]
+
+
+class InterruptLadder:
+    """Ends cells.
+
+    :param drop: ends a cell that has not left its lane.
+    """
+
+    def __init__(
+        self,
+        notebook: NotebookSession,
+        requests: RequestTable,
+        lanes: Lanes,
+        end: EndRequest,
+        drop: EndRequest,
+    ) -> None:
+        self._notebook, self._requests, self._lanes = notebook, requests, lanes
+        self._end, self._drop = end, drop
+
+    def climb(self) -> Iterator[Work]:
+        """What one interrupt sets going; each goes on until what it is for has ended."""
+        cells = self._requests.running_cells()
+        ahead = self._ahead(cells)
+        # As in ipykernel, a cell behind a completion or a comm message runs when its turn comes.
+        behind = [cell for cell in cells if _has_its_turn_later(cell, ahead)]
+        if ahead:
+            yield self._interrupt_others(ahead, behind)
+        for cell in cells:
+            if cell not in behind:
+                yield self._interrupt_cell(cell)
+        for request in self._requests.waiting_for_a_session():
+            for cell in self._lanes.take_cells_behind(request):
+                self._drop(cell, not_sent())
+
+    def _ahead(self, cells: Sequence[Request]) -> list[Request | Stray]:
+        """What may run in the session, when none of our cells does."""
+        hello = self._notebook.hello
+        if hello is None or any(cell.started and cell.on_main_thread for cell in cells):
+            return []
+        return [*self._requests.strays.of(hello.boot), *self._requests.ahead_of_cells()]
+
+    # -- a cell -----------------------------------------------------------------------------------
+
+    async def _interrupt_cell(self, cell: Request) -> None:
+        if not cell.boot:
+            self._end(cell, cell.if_interrupted or not_sent())
+            return
+        again = cell.signalled_at is not None
+        if again or (await self._reach(cell, REACH_S) and not self._notebook.interactive):
+            await self._lose_patience(cell)
+
+    async def _reach(self, cell: Request, within_s: float) -> bool:
+        """Whether the signal reached the cell in time. If not, the cell ends here, and then it
+        must not go on running there.
+        """
+        delivery = asyncio.ensure_future(self._deliver(cell))
+        await asyncio.wait({delivery}, timeout=within_s)
+        in_time = delivery.done()
+        if not in_time:
+            self._end(cell, not_confirmed(REACH_S))
+        refusal = await delivery
+        if refusal is not None and not await _set(cell.over, ANSWER_S - REACH_S):
+            lost = isinstance(refusal, SessionLost)
+            self._end(cell, lost_while_running() if lost else refusal)
+        return in_time and refusal is None
+
+    # -- anything else that runs ------------------------------------------------------------------
+
+    async def _interrupt_others(
+        self, ahead: Sequence[Request | Stray], behind: Sequence[Request]
+    ) -> None:
+        """SIGINT for whatever runs, which is the first of those ``ahead`` as far as is known."""
+        first = ahead[0]
+        if first.signalled_at is not None:
+            await self._lose_patience(first)
+            return
+
+        delivery = asyncio.ensure_future(self._deliver(first, whatever_runs=True))
+        await asyncio.wait({delivery}, timeout=REACH_S)
+        left = [] if delivery.done() else [self._reach(cell, 0.0) for cell in behind]
+        await asyncio.gather(delivery, *left, *map(self._await_answer, ahead))
+
+    async def _await_answer(self, one: Request | Stray) -> None:
+        if isinstance(one, Request) and not one.is_comm and not await _set(one.over, ANSWER_S):
+            self._end(one, not_answered())
+
+    # -- the steps --------------------------------------------------------------------------------
+
+    async def _deliver(
+        self, target: Request | Stray, *, whatever_runs: bool = False
+    ) -> SessionError | None:
+        """SIGINT for ``target``, tried until the session has it: also when nobody waits any longer,
+        for it must not go on running there.
+
+        :param whatever_runs: it is only thought to run. A later try is for the target alone: by
+            then it could hit what the user has begun meanwhile.
+        :returns: why there is nothing to interrupt in this session any longer.
+        """
+        begun_at = target.signalled_at = time.monotonic()
+        if isinstance(target, Request):
+            await _set(target.sent, SENDING_S)
+        for delay_s in delays():
+            try:
+                if await self._signal(target, whatever_runs=whatever_runs):
+                    target.signalled_at = time.monotonic()
+                    return None
+            except SessionError as error:
+                return error
+            except SessionKernelError as error:
+                log.warning("the interrupt did not reach the session: %r", error)
+            whatever_runs = False
+            await asyncio.sleep(delay_s)
+            if not self._is_open(target) or time.monotonic() - begun_at > LATE_S:
+                break
+        target.signalled_at = None
+        return None
+
+    async def _signal(self, target: Request | Stray, *, whatever_runs: bool) -> bool:
+        """False when the target is still on its way."""
+        msg_id = None if whatever_runs else target.msg_id
+        outcome = await self._notebook.interrupt(target.boot, msg_id, TRY_S)
+        if outcome == "idle" and whatever_runs:
+            self._requests.strays.none_in(target.boot)
+        if outcome == "idle" and isinstance(target, Request):
+            return target.sent.is_set() or target.over.is_set()
+        return True
+
+    def _is_open(self, target: Request | Stray) -> bool:
+        """In the session, as far as is known."""
+        return not target.over.is_set() or target.msg_id in self._requests.strays
+
+    async def _lose_patience(self, target: Request | Stray) -> None:
+        """Kill the interpreter, unless ``target`` ends within the time that every SIGINT is given:
+        a double click is no second interrupt.
+        """
+        while target.signalled_at is not None:
+            left_s = target.signalled_at + PATIENCE_S - time.monotonic()
+            if await _set(target.over, max(0.0, left_s)):
+                return
+            if left_s <= 0:
+                await self._kill(target)
+                return
+
+    async def _kill(self, target: Request | Stray) -> None:
+        kill = asyncio.ensure_future(self._notebook.kill_interpreter(target.boot, TRY_S))
+        if not await _set(target.over, KILL_S) and isinstance(target, Request):
+            self._end(target, kill_not_confirmed(KILL_S))
+        try:
+            await kill
+        except SessionKernelError as error:
+            log.warning("the interpreter could not be killed: %r", error)
+
+
+def _has_its_turn_later(cell: Request, ahead: Sequence[Request | Stray]) -> bool:
+    behind = any(isinstance(one, Request) for one in ahead)
+    return behind and bool(cell.boot) and cell.on_main_thread
+
+
+async def _set(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        await within(event.wait(), timeout_s)
+    except asyncio.TimeoutError:
+        return event.is_set()
+    return True

@@ -1,0 +1,8 @@
+"""A session pool emulator on this machine, for development, tests and trying out.
+
+It serves the same front as a custom-container session pool in Azure and forwards to session
+processes. It is not a security boundary: a session runs as the user who started the pool.
+
+``server`` runs it, ``app`` is the front, ``sessions`` decides who gets which session, ``process``
+is one session's process tree, ``forward`` and ``upstream`` carry one request to it.
+"""

@@ -1,0 +1,23 @@
+"""``python -m azure_session_kernel.localpool.interpreter``: a session of the built-in kind."""
+
+from __future__ import annotations
+
+from ...serving import without_imports_from_here
+from ..session_program import parser, serve
+from .app import SessionOptions, create_app
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--container-type", default="PythonLTS")
+    options.add_argument("--execution-limit", type=float, default=220.0)
+    args = options.parse_args()
+    without_imports_from_here()
+    # The home around the data folder keeps IPython's own files out of it.
+    data = args.workdir.absolute() / "mnt" / "data"
+    app = create_app(SessionOptions(data, args.execution_limit, args.container_type))
+    serve(app, args, app.state.end_kernels)
+
+
+if __name__ == "__main__":
+    main()

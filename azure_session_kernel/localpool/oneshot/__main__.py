@@ -1,0 +1,23 @@
+"""``python -m azure_session_kernel.localpool.oneshot``: a session of the one-shot kind."""
+
+from __future__ import annotations
+
+from ...serving import without_imports_from_here
+from ..session_program import parser, serve
+from .app import create_app
+from .job import Limits
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--program", default="adapter")
+    options.add_argument("--run-limit", type=float, default=Limits.run_s)
+    options.add_argument("--output-limit", type=int, default=Limits.output_bytes)
+    args = options.parse_args()
+    without_imports_from_here()
+    limits = Limits(args.run_limit, args.output_limit)
+    serve(create_app(args.program, limits, args.workdir.absolute()), args)
+
+
+if __name__ == "__main__":
+    main()

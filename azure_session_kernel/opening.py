@@ -1,0 +1,168 @@
+"""From settings to an executor: endpoint, identity, lease, client. No network is used here."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from .errors import LocalPoolNotRunning, SettingsError
+from .executors.base import Executor, ExecutorEvents
+from .executors.discovery import make_executor
+from .identity import (
+    Scope,
+    choose_scope,
+    install_secret,
+    make_identifier,
+    read_parent_environ,
+)
+from .lease import AlreadyHeld, HeldLease, Lease, LeaseStore
+from .pool.client import PoolClient
+from .pool.credentials import AzureToken, TokenSource
+from .pool.endpoints import Endpoint, parse_endpoint
+from .pool.local import LocalPool, RecordToken, read_record
+from .settings import LOCAL, Settings
+
+#: How long the pool may be out of reach while a cell runs there, in seconds. A session on this
+#: machine does not come back when its pool is gone.
+OUTAGE_S: Final = 300.0
+LOOPBACK_OUTAGE_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Everything one kernel needs to talk to its session.
+
+    :ivar stale_boot: the boot that must not be used again: a restart was asked for, or the lease is
+        of an earlier process of this kernel. "" when any boot will do; "*" for whatever runs.
+    """
+
+    settings: Settings
+    endpoint: Endpoint
+    scope: Scope
+    tokens: TokenSource
+    lease: HeldLease
+    client: PoolClient
+    executor: Executor
+    stale_boot: str
+
+    @property
+    def outage_s(self) -> float:
+        return outage_s(self.endpoint)
+
+
+def outage_s(endpoint: Endpoint) -> float:
+    return LOOPBACK_OUTAGE_S if endpoint.loopback else OUTAGE_S
+
+
+def prepare(
+    environ: Mapping[str, str],
+    connection_file: str,
+    events: ExecutorEvents,
+    busy: Callable[[], bool],
+) -> Opening:
+    """Read the settings, choose the identifier, take its lease, build the executor.
+
+    :raises SettingsError: what is missing or wrong on this machine.
+    """
+    settings = Settings.from_environ(environ)
+    endpoint, tokens = connect_to(settings)
+    store = LeaseStore()
+    scope = choose_scope(
+        settings,
+        environ,
+        read_parent_environ(),
+        connection_file,
+        lambda digest: store.any_held(store.find(endpoint.url, digest)),
+    )
+    lease, earlier = _take_lease(settings, endpoint, scope, store)
+    client = PoolClient(endpoint, tokens, lease.lease.identifier)
+    executor = make_executor(
+        settings.executor,
+        client,
+        events,
+        busy=busy,
+        outage_s=outage_s(endpoint),
+        env=settings.env,
+        execute_path=settings.execute_path,
+    )
+    stale_boot = _stale_boot(scope, earlier)
+    return Opening(settings, endpoint, scope, tokens, lease, client, executor, stale_boot)
+
+
+def connect_to(settings: Settings) -> tuple[Endpoint, TokenSource]:
+    """Where the pool is, and how to get its tokens.
+
+    :raises LocalPoolNotRunning: there is none, or it listens at another port than was set.
+    """
+    if settings.endpoint == LOCAL:
+        record = read_record()
+        return parse_endpoint(record.url), RecordToken(record)
+    endpoint = parse_endpoint(settings.endpoint, settings.allowed_hosts)
+    if endpoint.loopback:
+        return endpoint, RecordToken(_record_at(endpoint))
+    return endpoint, AzureToken(settings.credential, settings.token_scope)
+
+
+def _record_at(endpoint: Endpoint) -> LocalPool:
+    """Any program may listen on loopback: it gets no token but the local pool's (rule 9)."""
+    with contextlib.suppress(SettingsError):
+        record = read_record()
+        here, there = urlsplit(endpoint.url), urlsplit(record.url)
+        if (here.scheme, here.port) == (there.scheme, there.port):
+            return record
+    raise LocalPoolNotRunning(
+        f"No local pool of yours listens at {endpoint.url[:100]}.",
+        cause="AZURE_SESSION_POOL_ENDPOINT names a port of this machine. There, only the local "
+        "pool's own token is sent, and never one of Azure.",
+        fix="Start the local pool, and set AZURE_SESSION_POOL_ENDPOINT=local:\n"
+        "azure-session-kernel pool",
+    )
+
+
+def _take_lease(
+    settings: Settings, endpoint: Endpoint, scope: Scope, store: LeaseStore
+) -> tuple[HeldLease, Lease | None]:
+    """Hold the lease of the lowest usable epoch; also what it recorded before.
+
+    An epoch is unusable while another kernel holds it, or while its session may still be being
+    stopped: the pool could hand out the old session just before it ends.
+    """
+    known = {lease.epoch: lease for lease in store.find(endpoint.url, scope.digest)}
+    if settings.identifier is not None:
+        lease = Lease.new(settings.identifier, endpoint.url, scope)
+        earlier = known.get(0)
+        restart = earlier is not None and earlier.state == "restart"
+        try:
+            return store.acquire(lease), earlier if restart else None
+        except AlreadyHeld:
+            raise SettingsError(
+                "Another kernel on this machine uses the session that AZURE_SESSION_IDENTIFIER "
+                "names.",
+                fix="Close that kernel, or remove AZURE_SESSION_IDENTIFIER so that each kernel "
+                "gets a session of its own.",
+            ) from None
+    secret = install_secret()
+    newest = max(known, default=0)
+    for epoch in itertools.count(newest):
+        earlier = known.get(epoch)
+        if earlier is not None and earlier.state == "stopping":
+            continue
+        identifier = make_identifier(secret, endpoint.url, scope.key, epoch)
+        try:
+            return store.acquire(Lease.new(identifier, endpoint.url, scope, epoch)), earlier
+        except AlreadyHeld:
+            continue
+    raise AssertionError("unreachable")
+
+
+def _stale_boot(scope: Scope, earlier: Lease | None) -> str:
+    """A restart, or an earlier process of this very kernel, means an empty namespace."""
+    if earlier is None:
+        return ""
+    if earlier.state == "restart":
+        return earlier.boot or "*"
+    return "*" if scope.kind == "kernel" else ""

@@ -1,0 +1,1 @@
+"""Everything that talks to a session pool: endpoint, credentials, client. No ZeroMQ here."""

@@ -1,0 +1,84 @@
+"""Stops sessions whose kernel is gone (design, rule 11)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import TYPE_CHECKING, Final
+
+from .errors import SessionKernelError
+from .lease import AlreadyHeld, Lease, LeaseStore
+from .pool.client import PoolClient
+from .pool.credentials import TokenSource
+from .pool.endpoints import Endpoint
+
+if TYPE_CHECKING:
+    from .opening import Opening
+
+log = logging.getLogger(__name__)
+
+#: A kernel that starts stops at most so many sessions that others left behind.
+MOST: Final = 5
+STOP_TIMEOUT_S: Final = 15.0
+#: A kernel that is restarted holds its lease again by then; else it was killed meanwhile.
+RESTARTS_WITHIN_S: Final = 120.0
+
+
+async def reap_leftovers(opening: Opening) -> None:
+    """What a kernel does in the background after its start. Never raises."""
+    try:
+        # Files, perhaps many and far away: nothing may block the kernel's event loop (rule 7).
+        for lease in await asyncio.to_thread(leftovers, LeaseStore(), opening.endpoint.url):
+            await reap(lease, opening.endpoint, opening.tokens)
+    except Exception:
+        log.exception("looking for abandoned sessions failed")
+
+
+def leftovers(store: LeaseStore, endpoint_url: str) -> list[Lease]:
+    """At most ``MOST`` leases in one pool that nobody holds or will come back to.
+
+    Those of living kernels, our own among them, neither cost the time of trying to take them nor
+    keep others from their turn.
+    """
+    return [
+        lease
+        for lease in store.all()
+        if lease.endpoint_url == endpoint_url
+        and _abandoned(lease, store)
+        and not store.is_held(lease)
+    ][:MOST]
+
+
+def _abandoned(lease: Lease, store: LeaseStore) -> bool:
+    """Nobody will come back to it: its stop was not confirmed, or it belonged to one kernel only.
+
+    A notebook's open session is left alone, for its notebook may be opened again; so is a lease of
+    another machine that shares this home directory, a restart that may be under way, and a session
+    that its user wanted to be kept.
+    """
+    if lease.host != socket.gethostname():
+        return False
+    if lease.state == "stopping":
+        return True
+    if lease.scope_kind != "kernel" or lease.state == "kept":
+        return False
+    return lease.state == "open" or store.age_s(lease) > RESTARTS_WITHIN_S
+
+
+async def reap(lease: Lease, endpoint: Endpoint, tokens: TokenSource) -> bool:
+    """Stop the session and remove its lease, unless a living kernel holds it. True when stopped."""
+    try:
+        held = LeaseStore().acquire(lease)
+    except AlreadyHeld:
+        return False
+    client = PoolClient(endpoint, tokens, lease.identifier)
+    stopped = False
+    try:
+        stopped = await client.stop_session(STOP_TIMEOUT_S)
+    except SessionKernelError as error:
+        log.warning("an abandoned session could not be stopped: %s", error)
+    finally:
+        held.release(remove=stopped)
+        await client.aclose()
+    return stopped

@@ -1,0 +1,363 @@
+"""One notebook's session: opening it, knowing its boot, noticing its loss, stopping it.
+
+States, and what moves between them::
+
+    closed ──begin/send──▶ opening ──hello──▶ ready ──boot ended, lost──▶ closed
+                              │                  └──newer kernel──▶ taken (for good)
+                              └──failed──▶ closed, with the error that the next cell shows
+
+``kernel.py`` calls this; it calls ``executors`` and is called back by them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+from .asking import Questions
+from .ending import ask_for_new_boot, stop
+from .errors import (
+    CredentialError,
+    ExecutionUnknown,
+    FileTransferError,
+    PoolError,
+    PoolUnreachable,
+    SessionKernelError,
+    SessionLost,
+    SessionTaken,
+    UnexpectedAnswer,
+)
+from .executors.base import Executor
+from .files.first import upload_first
+from .losses import lost_while_running, out_of_reach, unreadable, why_ended
+from .opening import Opening, prepare
+from .reaper import reap_leftovers
+from .variables import Variables
+from .wire import BootEnded, Gap, Hello, Message, Oversized
+from .within import within
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: How long a cell waits for a session: a pool that is full, a container that starts (design, 6).
+OPEN_BUDGET_S: Final = 60.0
+#: An unreachable pool is not waited for so long: it is wrong settings more often than weather.
+SEND_BUDGET_S: Final = 60.0
+
+
+class SessionEvents(Protocol):
+    """What the kernel is told."""
+
+    def on_hello(self, hello: Hello) -> None:
+        """The session is open: at first, and again with each new boot."""
+
+    def on_message(self, message: Message) -> None: ...
+
+    def on_gap(self, gap: Gap | Oversized) -> None: ...
+
+    def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
+        """Requests that were sent to ``boot`` get no more answers, for this reason.
+
+        True when a cell was among them, so that the user knows.
+        """
+
+
+class NotebookSession:
+    """Opened on first use and again after loss; closed once.
+
+    :param busy: whether requests are under way.
+    """
+
+    def __init__(
+        self,
+        connection_file: str,
+        events: SessionEvents,
+        busy: Callable[[], bool],
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._connection_file, self._events, self._busy = connection_file, events, busy
+        self._environ = os.environ if environ is None else environ
+        self._opening: Opening | None = None
+        self._task: asyncio.Task[Hello] | None = None
+        self._reaping: asyncio.Task[None] | None = None
+        self._taken: SessionTaken | None = None
+        self._fresh = True
+        self._variables = Variables()
+        self._questions = Questions()
+        self._got_first_files = ""
+        self.hello: Hello | None = None
+        """What the session last said of itself."""
+
+    @property
+    def interactive(self) -> bool:
+        """A person works in this notebook: variables are worth more than a quick end."""
+        return self._opening is not None and self._opening.scope.kind == "notebook"
+
+    @property
+    def opening(self) -> Opening | None:
+        """What is known without asking the session; None before the first attempt to open it."""
+        return self._opening
+
+    # -- opening ----------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Open in the background, ahead of the first cell."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._open())
+            self._task.add_done_callback(_retrieve)
+
+    async def opened(self, timeout_s: float) -> Hello | None:
+        """The session's hello, or None when it is not open within ``timeout_s`` seconds."""
+        self.begin()
+        assert self._task is not None  # noqa: S101
+        try:
+            return await within(asyncio.shield(self._task), timeout_s)
+        except asyncio.TimeoutError:
+            return None
+        except SessionKernelError as error:
+            log.warning("%s: %s", type(error).__name__, error)
+            return None
+        except Exception:
+            log.exception("opening the session failed")
+            return None
+
+    async def _ensure_open(self) -> Hello:
+        """:raises SessionKernelError: why it can't be opened. Cancelling does not stop opening."""
+        if self._taken is not None:
+            raise self._taken
+        if self._task is not None and self._task.done() and self._task.exception() is not None:
+            self._task = None
+        self.begin()
+        assert self._task is not None  # noqa: S101
+        return await asyncio.shield(self._task)
+
+    async def _open(self) -> Hello:
+        if self._opening is None:
+            self._opening = await asyncio.to_thread(
+                prepare, self._environ, self._connection_file, self, self._busy
+            )
+        opening = self._opening
+        hello = await opening.executor.start(OPEN_BUDGET_S)
+        if self._fresh and _is_stale(opening, hello):
+            await opening.executor.restart(hello.boot, "restart", OPEN_BUDGET_S)
+            hello = await opening.executor.start(OPEN_BUDGET_S)
+        self._fresh = False
+        opening.lease.update(state="open", boot=hello.boot)
+        self.hello = hello
+        self._events.on_hello(hello)
+        if hello.execution_count > 0:
+            self._variables.found_in(hello.boot)
+        if self._reaping is None:
+            self._reaping = asyncio.create_task(reap_leftovers(opening))
+        return hello
+
+    def _budget(self, budget_s: float) -> float:
+        """A local pool that does not answer is not there: no use in waiting for it."""
+        opening = self._opening
+        loopback = opening is not None and opening.endpoint.loopback
+        return min(budget_s, opening.outage_s) if opening and loopback else budget_s
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    async def send(self, messages: Sequence[Message], on_boot: Callable[[str], None]) -> None:
+        """Deliver to the running boot. Opens the session when need be.
+
+        :param on_boot: told the boot's id before anything is sent to it, so that nothing that
+            happens to that boot is missed.
+
+        A session that was replaced before any cell ran in it has lost nothing, so the messages go
+        to the new one. Otherwise the next cell does not run but tells the loss (design, rule 3),
+        also when something else than a cell has met it first.
+
+        :raises SessionKernelError: nothing was delivered, except for
+            ``PoolUnreachable.sent``, which says that it may have been.
+        """
+        runs_code = any(message.msg_type == "execute_request" for message in messages)
+        for _ in range(3):
+            hello = await self._ensure_open()
+            had_variables = self._variables.are_in(hello.boot)
+            if runs_code:
+                self._variables.check(hello.boot)
+                self._variables.will_be_in(hello.boot)
+            if self._opening is None:
+                raise SessionLost("The kernel is shutting down. This cell was not run.")
+            budget_s = self._budget(SEND_BUDGET_S)
+            try:
+                if runs_code:
+                    await self._upload_first_files(self._opening, hello)
+                on_boot(hello.boot)
+                await self._opening.executor.send(hello.boot, messages, budget_s)
+            except SessionLost as error:
+                self._forget_boot(hello.boot)
+                if runs_code:
+                    self._variables.told()
+                if had_variables:
+                    raise
+                lost = error
+                continue
+            except SessionTaken as error:
+                self._taken = error
+                raise
+            except ExecutionUnknown as error:
+                if runs_code and isinstance(error.__cause__, SessionLost):
+                    self._forget_boot(hello.boot)
+                    self._variables.told()  # with the rest of it
+                raise
+            return
+        raise lost
+
+    async def _upload_first_files(self, opening: Opening, hello: Hello) -> None:
+        """``AZURE_SESSION_UPLOAD``: before the first cell of an interpreter that has run none."""
+        if hello.execution_count or hello.boot == self._got_first_files:
+            return
+        try:
+            await upload_first(opening.executor.files(hello.boot), opening.settings.upload)
+        except FileTransferError:
+            self._got_first_files = hello.boot  # one cell fails, not all
+            raise
+        except PoolUnreachable as error:
+            error.sent = False  # files, but not the cell
+            raise
+        self._got_first_files = hello.boot
+
+    async def use(
+        self, work: Callable[[Executor, Hello], Awaitable[T]], *, leaves_files: bool = False
+    ) -> T:
+        """Let ``work`` use the session itself: its files, its record. Opens it when need be.
+
+        :param leaves_files: from then on the session holds something of the user's.
+
+        :raises SessionLost: it was replaced, and held something. :raises SessionKernelError: why it
+            can't be opened, or from ``work``.
+        """
+        for _ in range(2):
+            hello = await self._ensure_open()
+            if self._opening is None:
+                break
+            if leaves_files:
+                self._variables.check(hello.boot)
+            try:
+                result = await work(self._opening.executor, hello)
+            except SessionLost:
+                self._forget_boot(hello.boot)
+                if self._variables.are_in(hello.boot):
+                    self._variables.told()
+                    raise
+                continue
+            except SessionTaken as error:
+                self._taken = error
+                raise
+            if leaves_files:
+                self._variables.will_be_in(hello.boot)
+            return result
+        raise SessionLost("The session ended while this cell used it.", fix="Run the cell again.")
+
+    async def usage(self, boot: str, timeout_s: float) -> dict[str, Any]:
+        """The content of a ``usage_reply``. :raises asyncio.TimeoutError: :raises PoolError:"""
+
+        async def send(message: Message) -> None:
+            if self._opening is not None:
+                await self._opening.executor.send(boot, [message], timeout_s)
+
+        return await self._questions.ask("control", "usage_request", send, timeout_s)
+
+    def not_told(self, boot: str) -> None:
+        """The error of sending a cell to ``boot`` was not shown: the cell had been answered."""
+        self._variables.found_in(boot)
+
+    def _forget_boot(self, boot: str) -> bool:
+        """The next request opens the session again. True when ``boot`` was the current one."""
+        if self.hello is None or self.hello.boot != boot:
+            return False
+        self._task = None
+        return True
+
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        """See ``Executor.interrupt``. :raises SessionKernelError: not delivered."""
+        if self._opening is None:
+            return "idle"
+        return await self._opening.executor.interrupt(boot, msg_id, timeout_s)
+
+    async def kill_interpreter(self, boot: str, timeout_s: float) -> None:
+        """The ladder's second step: a new boot, because the old one can't be interrupted."""
+        if self._opening is not None:
+            await self._opening.executor.restart(boot, "interrupt", timeout_s)
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    async def close(self, *, restart: bool) -> None:
+        """Stop the session, or ask it for a new boot. Bounded: 2 seconds (design, section 6)."""
+        still_opening = self._task is not None and not self._task.done()
+        for task in (self._task, self._reaping):
+            if task is not None:
+                task.cancel()
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        try:
+            if restart:
+                await ask_for_new_boot(opening, self.hello.boot if self.hello is not None else "")
+            elif opening.settings.on_shutdown == "keep":
+                opening.lease.update(state="kept")
+                opening.lease.release(remove=False)
+            else:
+                await stop(opening, still_opening=still_opening)
+        finally:
+            await opening.executor.aclose()
+
+    # -- called by the executor -------------------------------------------------------------------
+
+    def on_message(self, message: Message) -> None:
+        if not self._questions.take(message):
+            self._events.on_message(message)
+
+    def on_gap(self, gap: Gap | Oversized) -> None:
+        self._events.on_gap(gap)
+
+    def on_boot_ended(self, boot: str, ended: BootEnded) -> None:
+        """The interpreter died, or was restarted; the next one is opened at once."""
+        log.warning("boot %s ended: %s", boot, ended.reason)
+        if self._forget_boot(boot):
+            self.begin()
+        self._variables.gone_because(ended.cause)
+        self._tell_gone(boot, why_ended(ended))
+
+    def on_failure(self, boot: str, error: SessionKernelError) -> None:
+        log.warning("reading from boot %s ended: %s", boot, error)
+        if isinstance(error, SessionTaken):
+            self._taken = error
+        if isinstance(error, SessionLost):
+            if self._busy():
+                self._forget_boot(boot)
+            # Else nobody has been told: the next cell's send will be refused, which tells.
+            self._variables.gone_because(error.cause)
+            self._tell_gone(boot, lost_while_running())
+            return
+        self._forget_boot(boot)
+        if isinstance(error, UnexpectedAnswer) and error.status is None:
+            error = unreadable(error)
+        elif isinstance(error, PoolError | CredentialError):
+            error = out_of_reach(error)
+        self._events.on_boot_over(boot, error)
+
+    def _tell_gone(self, boot: str, error: SessionKernelError) -> None:
+        """``boot`` and its variables are gone. If no cell runs, the next one will say so."""
+        if self._events.on_boot_over(boot, error) and self._variables.are_in(boot):
+            self._variables.told()
+
+
+def _is_stale(opening: Opening, hello: Hello) -> bool:
+    """Whether this boot must not be used: a kernel's own session always begins empty."""
+    if opening.scope.kind == "kernel" and hello.execution_count > 0:
+        return opening.settings.identifier is None
+    return opening.stale_boot in (hello.boot, "*")
+
+
+def _retrieve(task: asyncio.Task[Hello]) -> None:
+    """The error is shown by whoever asks for it; nobody asking is no reason for a warning."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,39 @@
+"""What a cell is told of a message that is too large to come from the session."""
+
+from __future__ import annotations
+
+from .errors import MessageTooLarge
+from .files.limits import shown
+from .wire import Oversized
+
+_SAVE = "Save large data to a file in the session, then get it with %download FILE."
+
+
+def sentence(missing: Oversized) -> str:
+    """In place of an output."""
+    return (
+        f"[A message of {shown(missing.size_bytes)} ({missing.msg_type[:40]}) is missing here: one "
+        f"message from the session may have {shown(missing.limit_bytes)}. {_SAVE}]"
+    )
+
+
+def reply_missing(missing: Oversized) -> MessageTooLarge:
+    """In place of a reply: the request was handled all the same."""
+    return MessageTooLarge(
+        f"The session's {missing.msg_type[:40]} to this has {shown(missing.size_bytes)}; one "
+        f"message from the session may have {shown(missing.limit_bytes)}. The code ran, and "
+        "variables are kept.",
+        cause="The reply carries user_expressions, a pager's text, and the whole text of an error.",
+        fix="Shorten what is in it. " + _SAVE,
+    )
+
+
+def something_missing(missing: Oversized) -> MessageTooLarge:
+    """Nothing is known of the message, so it ends whatever waits for one."""
+    return MessageTooLarge(
+        f"The session sent a message above the limit of {shown(missing.limit_bytes)}, so it was "
+        "not read. Whether this cell has finished is not known; variables are kept.",
+        cause="One output, or a reply, is too large. An image with the same version of "
+        "azure-session-kernel as this kernel leaves it out by itself and says so.",
+        fix=_SAVE + " Look at the variables before you run the cell again.",
+    )

@@ -1,0 +1,97 @@
+"""Wire protocol v1: Jupyter messages over HTTP, as pure data. No I/O here.
+
+Theory of operation
+-------------------
+A kernel and an adapter exchange Jupyter messages. Messages go in by ``POST /jupyter/send`` and come
+out of one numbered *log* per boot, read as newline-delimited JSON by ``POST /jupyter/read``.
+``docs/protocol.md`` describes the calls; this package holds what both ends must agree on:
+
+1. A *message* is a Jupyter message (header, parent_header, metadata, content, buffers) plus the
+   channel it travels on. Buffers are base64 in JSON and bytes in memory.
+2. A *log line* is one JSON object on one line: a numbered message, a numbered event
+   (``ended``, ``gap``), or an unnumbered remark (``keepalive``, ``end_of_read``, ``superseded``).
+3. Lines end with ``\\n`` and with nothing else. U+2028, U+2029 and U+0085 are ordinary characters,
+   and JSON here is ASCII-escaped only where JSON itself demands it. No line is larger than
+   ``MAX_LINE_BYTES``: an event stands in place of a message that would be.
+4. Numbers start at 1 in each boot and have no holes. A reader that has seen N asks for ``after=N``,
+   which also tells the adapter that it may forget everything up to N. A numbered line begins with
+   its number.
+5. Whatever comes from the other end is untrusted: each decoder checks types and sizes and raises
+   ``WireError`` and nothing else.
+"""
+
+from __future__ import annotations
+
+from .hello import MAX_VARIABLES, MAX_VARIABLES_CHARS, VARIABLE, Hello, hello_from_json
+from .json_text import WireError, dump, load
+from .limits import (
+    KEEPALIVE_S,
+    MAX_ASSEMBLED_BYTES,
+    MAX_BODY_BYTES,
+    MAX_LINE_BYTES,
+    MAX_READ_S,
+    PART_BYTES,
+    PROTOCOL_VERSION,
+)
+from .line_splitter import LineSplitter, LineTooLong
+from .log_lines import (
+    BootEnded,
+    EndOfRead,
+    Gap,
+    KeepAlive,
+    LogLine,
+    LogMessage,
+    Oversized,
+    Superseded,
+    decode_line,
+    encode_line,
+)
+from .messages import (
+    CHANNELS,
+    RECEIVABLE,
+    SENDABLE,
+    Message,
+    message_as_json,
+    message_from_json,
+    receivable,
+)
+from .parts import PartAssembler, split_body
+
+__all__ = [
+    "CHANNELS",
+    "KEEPALIVE_S",
+    "MAX_ASSEMBLED_BYTES",
+    "MAX_BODY_BYTES",
+    "MAX_LINE_BYTES",
+    "MAX_READ_S",
+    "MAX_VARIABLES",
+    "MAX_VARIABLES_CHARS",
+    "PART_BYTES",
+    "PROTOCOL_VERSION",
+    "RECEIVABLE",
+    "SENDABLE",
+    "VARIABLE",
+    "BootEnded",
+    "EndOfRead",
+    "Gap",
+    "Hello",
+    "KeepAlive",
+    "LineSplitter",
+    "LineTooLong",
+    "LogLine",
+    "LogMessage",
+    "Message",
+    "Oversized",
+    "PartAssembler",
+    "Superseded",
+    "WireError",
+    "decode_line",
+    "dump",
+    "encode_line",
+    "hello_from_json",
+    "load",
+    "message_as_json",
+    "message_from_json",
+    "receivable",
+    "split_body",
+]

@@ -1,0 +1,56 @@
+"""JSON from and to the other end, which is untrusted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+class WireError(ValueError):
+    """The other end sent something that is not protocol v1."""
+
+
+def dump(value: Any) -> bytes:
+    """Compact JSON in UTF-8. Lone surrogates (legal in Python strings) stay as escapes."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def load(data: bytes | bytearray | memoryview) -> Any:
+    """JSON from the other end.
+
+    :raises WireError: not UTF-8, not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(bytes(data).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"not JSON: {type(error).__name__}") from error
+
+
+def object_at(value: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Empty when it is missing. :raises WireError: it is something else than an object."""
+    found = value.get(key, {})
+    if not isinstance(found, dict):
+        raise WireError(f"{key} must be an object")
+    return found
+
+
+def short_text(value: Mapping[str, Any], key: str, limit: int = 500) -> str:
+    """Cut at ``limit`` characters; "" when it is missing or no text."""
+    text = value.get(key, "")
+    return text[:limit] if isinstance(text, str) else ""
+
+
+def bytes_from_base64(value: Any) -> tuple[bytes, ...]:
+    """A list of texts. :raises WireError:"""
+    if not isinstance(value, list):
+        raise WireError("buffers must be a list")
+    try:
+        return tuple(base64.b64decode(item, validate=True) for item in value)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise WireError("buffers must be base64 text") from error

@@ -1,0 +1,20 @@
+"""Sizes and times that both ends keep."""
+
+from __future__ import annotations
+
+from typing import Final
+
+PROTOCOL_VERSION: Final = 1
+
+#: The front may re-send a request and refuses to buffer larger bodies (azure-container-apps #1049).
+MAX_BODY_BYTES: Final = 1024 * 1024
+#: Raw bytes carried by one numbered part of a larger body (base64 adds a third).
+PART_BYTES: Final = 512 * 1024
+#: A body sent in parts may not grow beyond this.
+MAX_ASSEMBLED_BYTES: Final = 256 * 1024 * 1024
+#: One log line without its newline, so that 200 MB fit as base64. It bounds the kernel's memory.
+MAX_LINE_BYTES: Final = 288 * 1024 * 1024
+#: No request lasts longer, so that no proxy limit is met (azure/README 3.2: 240 s idle).
+MAX_READ_S: Final = 200.0
+#: A silent stream gets a keep-alive line this often.
+KEEPALIVE_S: Final = 15.0

@@ -1,0 +1,160 @@
+"""The lines of a boot's log: numbered messages and events, and remarks without a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .json_text import WireError, dump, load, object_at, short_text
+from .messages import Message, message_as_json, message_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class LogMessage:
+    """A numbered message of the log."""
+
+    n: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class BootEnded:
+    """The interpreter of this boot is gone; nothing follows.
+
+    ``reason`` is one of ``exited``, ``killed``, ``out_of_memory``, ``restart``, ``interrupt``; and
+    ``stopped``, which an adapter never says: the session itself was ended to interrupt a cell.
+    """
+
+    n: int
+    reason: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Stream text that the adapter could not keep: how many characters of which stream."""
+
+    n: int
+    parent_header: dict[str, Any]
+    name: str
+    missing_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """In place of a message whose line would have had ``size_bytes``, above ``limit_bytes``.
+
+    In JSON it is a ``gap`` with more fields, which a reader that does not know them can do without.
+
+    :ivar channel: of the message, and "" when nothing of it is known but its number; then there is
+        no ``parent_header`` either.
+    """
+
+    n: int
+    parent_header: dict[str, Any]
+    channel: str
+    msg_type: str
+    size_bytes: int
+    limit_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """Nothing to say; the connection lives."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfRead:
+    """The read ended because its time was over, not because the connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A newer kernel has claimed the session; this reader gets nothing more."""
+
+
+LogLine = LogMessage | BootEnded | Gap | Oversized | KeepAlive | EndOfRead | Superseded
+
+
+def encode_line(line: LogLine) -> bytes:
+    """One log line with its newline."""
+    return dump(_line_as_json(line)) + b"\n"
+
+
+def _line_as_json(line: LogLine) -> dict[str, Any]:
+    match line:
+        case LogMessage(n, message):
+            return {"n": n, **message_as_json(message)}
+        case BootEnded(n, reason, cause):
+            return {"n": n, "event": "ended", "reason": reason, "cause": cause}
+        case Gap(n, parent_header, name, missing):
+            return {
+                "n": n,
+                "event": "gap",
+                "parent_header": parent_header,
+                "name": name,
+                "missing_chars": missing,
+            }
+        case Oversized(n, parent_header, channel, msg_type, size, limit):
+            return {
+                "n": n,
+                "event": "gap",
+                "parent_header": parent_header,
+                "name": msg_type,
+                "missing_chars": size,
+                "channel": channel,
+                "limit_bytes": limit,
+            }
+        case KeepAlive():
+            return {"event": "keepalive"}
+        case EndOfRead():
+            return {"event": "end_of_read"}
+        case Superseded():
+            return {"event": "superseded"}
+
+
+_REMARKS: Final[Mapping[str, KeepAlive | EndOfRead | Superseded]] = {
+    "keepalive": KeepAlive(),
+    "end_of_read": EndOfRead(),
+    "superseded": Superseded(),
+}
+
+
+def decode_line(data: bytes) -> LogLine:
+    """One line without its newline.
+
+    :raises WireError: when it is not a log line of protocol v1.
+    """
+    value = load(data)
+    if not isinstance(value, dict):
+        raise WireError("a log line must be an object")
+    event = value.get("event")
+    if isinstance(event, str) and event in _REMARKS:
+        return _REMARKS[event]
+    n = value.get("n")
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise WireError("a log line needs a positive number")
+    if event == "ended":
+        return BootEnded(n, short_text(value, "reason"), short_text(value, "cause"))
+    if event == "gap":
+        return _gap(n, value)
+    if event is not None:
+        raise WireError("an unknown event")
+    return LogMessage(n, message_from_json(value))
+
+
+def _gap(n: int, value: dict[str, Any]) -> Gap | Oversized:
+    missing = _size(value, "missing_chars")
+    parent_header, name = object_at(value, "parent_header"), short_text(value, "name")
+    if "limit_bytes" not in value:
+        return Gap(n, parent_header, name, missing)
+    channel, limit = short_text(value, "channel", 40), _size(value, "limit_bytes")
+    return Oversized(n, parent_header, channel, name, missing, limit)
+
+
+def _size(value: dict[str, Any], key: str) -> int:
+    size = value.get(key)
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**63:
+        raise WireError(f"a gap needs {key}")
+    return size

@@ -1,0 +1,117 @@
+"""A Jupyter message and its channel, and its form in JSON."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .json_text import WireError, bytes_from_base64, object_at
+
+CHANNELS: Final = frozenset({"shell", "control", "stdin", "iopub"})
+#: Channels that a kernel may send on.
+SENDABLE: Final = frozenset({"shell", "control", "stdin"})
+
+#: Message types of the Jupyter spec (protocol 5.5) that a session may send, by channel.
+RECEIVABLE: Final[Mapping[str, frozenset[str]]] = {
+    "iopub": frozenset(
+        {
+            "stream",
+            "display_data",
+            "update_display_data",
+            "execute_input",
+            "execute_result",
+            "error",
+            "status",
+            "clear_output",
+            "debug_event",
+            "comm_open",
+            "comm_msg",
+            "comm_close",
+        }
+    ),
+    "shell": frozenset(
+        {
+            "execute_reply",
+            "inspect_reply",
+            "complete_reply",
+            "history_reply",
+            "is_complete_reply",
+            "comm_info_reply",
+            "kernel_info_reply",
+            "connect_reply",
+        }
+    ),
+    "control": frozenset(
+        {
+            "debug_reply",
+            "usage_reply",
+            "create_subshell_reply",
+            "delete_subshell_reply",
+            "list_subshell_reply",
+        }
+    ),
+    "stdin": frozenset({"input_request"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One Jupyter message and its channel."""
+
+    channel: str
+    header: dict[str, Any]
+    content: dict[str, Any]
+    parent_header: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    buffers: tuple[bytes, ...] = ()
+
+    @property
+    def msg_id(self) -> str:
+        return str(self.header.get("msg_id", ""))
+
+    @property
+    def msg_type(self) -> str:
+        return str(self.header.get("msg_type", ""))
+
+    @property
+    def parent_id(self) -> str:
+        return str(self.parent_header.get("msg_id", ""))
+
+
+def message_as_json(message: Message) -> dict[str, Any]:
+    return {
+        "channel": message.channel,
+        "header": message.header,
+        "parent_header": message.parent_header,
+        "metadata": message.metadata,
+        "content": message.content,
+        "buffers": [base64.b64encode(buffer).decode("ascii") for buffer in message.buffers],
+    }
+
+
+def message_from_json(value: Any) -> Message:
+    """:raises WireError: when a part is missing or of the wrong type."""
+    if not isinstance(value, dict):
+        raise WireError("a message must be an object")
+    header = object_at(value, "header")
+    for key in ("msg_id", "msg_type"):
+        if not isinstance(header.get(key), str) or not header[key]:
+            raise WireError(f"a message header needs a {key}")
+    channel = value.get("channel")
+    if not isinstance(channel, str) or channel not in CHANNELS:
+        raise WireError("a message needs a known channel")
+    return Message(
+        channel=channel,
+        header=header,
+        content=object_at(value, "content"),
+        parent_header=object_at(value, "parent_header"),
+        metadata=object_at(value, "metadata"),
+        buffers=bytes_from_base64(value.get("buffers", [])),
+    )
+
+
+def receivable(message: Message) -> bool:
+    """Whether a session may send this message (design, rule 10)."""
+    return message.msg_type in RECEIVABLE.get(message.channel, frozenset())

@@ -1,0 +1,65 @@
+"""A body that is too long for one request, in numbered parts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from .json_text import WireError, bytes_from_base64, dump
+from .limits import MAX_ASSEMBLED_BYTES, MAX_BODY_BYTES, PART_BYTES
+
+
+def split_body(body: bytes, part_id: str, boot: str, reader: str) -> Iterator[bytes]:
+    """The bodies of the requests that carry ``body``: itself, or numbered parts of it."""
+    if len(body) <= MAX_BODY_BYTES:
+        yield body
+        return
+    count = -(-len(body) // PART_BYTES)
+    for index in range(count):
+        data = body[index * PART_BYTES : (index + 1) * PART_BYTES]
+        part = {
+            "id": part_id,
+            "index": index,
+            "count": count,
+            "data": base64.b64encode(data).decode("ascii"),
+        }
+        yield dump({"boot": boot, "reader": reader, "part": part})
+
+
+class PartAssembler:
+    """Numbered parts in, the whole body out. Repeats and any order are fine; memory is bounded."""
+
+    def __init__(self, max_bytes: int = MAX_ASSEMBLED_BYTES) -> None:
+        self._bodies: dict[str, tuple[int, dict[int, bytes]]] = {}
+        self._max = max_bytes
+
+    def add(self, part: Any) -> bytes | None:
+        """The whole body once its last missing part is in, else None.
+
+        :raises WireError: a malformed part, or a body that outgrows the limit.
+        """
+        if not isinstance(part, dict):
+            raise WireError("part must be an object")
+        part_id, index, count = part.get("id"), part.get("index"), part.get("count")
+        if not isinstance(part_id, str) or not isinstance(index, int) or not isinstance(count, int):
+            raise WireError("a part needs id, index and count")
+        if not 0 <= index < count or count * PART_BYTES > self._max + PART_BYTES:
+            raise WireError("a part's index or count is out of range")
+        (data,) = bytes_from_base64([part.get("data")])
+        if not 0 < len(data) <= PART_BYTES:
+            raise WireError("a part is empty or too large")
+        known_count, parts = self._bodies.setdefault(part_id, (count, {}))
+        if count != known_count:
+            raise WireError("parts disagree on their count")
+        parts[index] = data
+        if len(parts) < count:
+            self._forget_oldest()
+            return None
+        del self._bodies[part_id]
+        return b"".join(parts[i] for i in range(count))
+
+    def _forget_oldest(self) -> None:
+        """Bodies that were never finished must not pile up."""
+        while sum(len(p) for _, body in self._bodies.values() for p in body.values()) > self._max:
+            del self._bodies[next(iter(self._bodies))]

@@ -1,0 +1,40 @@
+"""A limit of time for something awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def within(awaitable: Awaitable[T], timeout_s: float) -> T:
+    """What it returns; it is cancelled when its time is over, or the caller is cancelled.
+
+    As ``asyncio.wait_for``, which before Python 3.12 loses a cancellation that comes together with
+    the result (bpo-37658): a task that was cancelled would go on, and who waits for its end would
+    wait for ever.
+
+    :raises asyncio.TimeoutError: not within ``timeout_s`` seconds.
+    """
+    task = asyncio.ensure_future(awaitable)
+    try:
+        await asyncio.wait((task,), timeout=timeout_s)
+        in_time = task.done()
+    finally:
+        await _end(task)
+    try:
+        return task.result()
+    except asyncio.CancelledError:
+        if in_time:  # somebody else has cancelled it
+            raise
+        raise asyncio.TimeoutError from None
+
+
+async def _end(task: asyncio.Future[Any]) -> None:
+    if not task.done():
+        task.cancel()
+        await asyncio.wait((task,))
+    if not task.cancelled():
+        task.exception()  # so that nobody is warned of one that the caller does not get to see

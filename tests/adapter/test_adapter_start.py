@@ -1,0 +1,144 @@
+"""How the adapter starts, what its interpreter gets to see, and what remains when it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from ast import literal_eval
+from pathlib import Path
+
+import pytest
+
+from .adapter_process import ENDS_WITHIN_S, Kernel, running_adapter
+
+#: The local pool, like a container's runtime, kills what takes longer (it grants 1.5 s).
+STOPS_WITHIN_S = 1.2
+BROKEN = "raise ImportError('this is the wrong module')\n"
+
+
+def test_the_interpreter_does_not_see_what_concerns_the_adapter() -> None:
+    env = {
+        "AZURE_SESSION_POOL_ENDPOINT": "https://example",
+        "JPY_SESSION_NAME": "/some/notebook.ipynb",
+        "JPY_API_TOKEN": "x",
+        "OF_THE_USER": "kept",
+    }
+    with running_adapter(env=env) as adapter:
+        kernel = Kernel(adapter)
+        kernel.hello()
+        seen = literal_eval(kernel.run("import os; print(dict(os.environ))"))
+    ours = {name for name in seen if name.startswith(("AZURE_SESSION_", "JPY_"))}
+    # jupyter_client's: the interpreter ends by itself when that process does.
+    assert ours == {"JPY_PARENT_PID"}
+    assert seen["OF_THE_USER"] == "kept"
+
+
+def test_files_of_the_user_are_not_mistaken_for_modules_at_the_start() -> None:
+    def prepare(workdir: Path) -> None:
+        for name in ("json", "ipykernel", "zmq", "azure_session_kernel"):
+            (workdir / f"{name}.py").write_text(BROKEN)
+        (workdir / "of_the_user.py").write_text("value = 7")
+
+    with running_adapter(prepare=prepare) as adapter:
+        kernel = Kernel(adapter)
+        kernel.hello()
+        assert kernel.run("import of_the_user; print(of_the_user.value)") == "7\n"
+
+
+def test_modules_that_the_user_writes_do_not_reach_the_adapter() -> None:
+    names = ("json", "ipykernel", "secrets", "uuid", "importlib", "random", "jupyter_client")
+    write = f"for n in {names}: open(n + '.py', 'w').write({BROKEN!r})"
+    with running_adapter() as adapter:
+        kernel = Kernel(adapter)
+        kernel.hello()
+        kernel.run(write)
+        answer = kernel.post("restart", reason="restart", wait_s=30)
+        assert answer.status_code == 200, answer.text
+        kernel.hello()
+        assert kernel.run("print(1)") == "1\n"
+
+
+def test_an_interpreter_that_cant_be_started_is_told_with_the_reason(tmp_path: Path) -> None:
+    package = tmp_path / "ipykernel"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('no such luck')\n")
+    with running_adapter(env={"PYTHONPATH": str(tmp_path)}) as adapter:
+        for _ in range(2):
+            began = time.monotonic()
+            answer = adapter.post("hello", {"reader": "r", "wait_s": 30})
+            assert time.monotonic() - began < 15
+            assert answer.status_code == 500
+            error = answer.json()["error"]
+            assert error["code"] == "InterpreterFailed"
+            assert "no such luck" in error["message"]
+        assert adapter.client.get("/health").status_code == 200
+        package.rename(tmp_path / "repaired")
+        kernel = Kernel(adapter)
+        kernel.hello()
+        assert kernel.run("print(1)") == "1\n"
+
+
+def test_hello_says_that_the_interpreter_is_starting() -> None:
+    with running_adapter() as adapter:
+        answer = adapter.post("hello", {"reader": "r", "wait_s": 0})
+        assert answer.status_code == 503
+        assert answer.json()["error"]["code"] == "InterpreterStarting"
+        assert answer.json()["boot"] == ""
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.15])
+def test_ending_it_while_its_interpreter_starts_leaves_nothing_behind(delay_s: float) -> None:
+    with running_adapter() as adapter:
+        deadline = time.monotonic() + 5
+        while not adapter.interpreters():
+            assert time.monotonic() < deadline
+        time.sleep(delay_s)
+        adapter.stop()
+        # Now, not once the interpreter has noticed that its parent is gone.
+        assert not adapter.interpreters()
+        assert not adapter.leftovers
+
+
+def test_ending_it_while_a_cell_runs_leaves_nothing_behind() -> None:
+    with running_adapter() as adapter:
+        kernel = Kernel(adapter)
+        kernel.hello()
+        kernel.begin("import subprocess; subprocess.Popen(['sleep', '60'])\nwhile True: pass")
+        with adapter.client.stream(
+            "POST",
+            "/jupyter/read",
+            json={"boot": kernel.boot, "reader": kernel.reader, "after": 0, "wait_s": 60},
+        ):
+            began = time.monotonic()
+            adapter.stop()
+        assert time.monotonic() - began < STOPS_WITHIN_S
+        assert adapter.remaining() == []
+        assert "Traceback" not in adapter.log
+
+
+def test_it_ends_when_its_parent_does() -> None:
+    with running_adapter("--exit-with-parent", stdin=subprocess.PIPE) as adapter:
+        Kernel(adapter).hello()
+        assert adapter.process.stdin is not None
+        adapter.process.stdin.close()
+        assert adapter.process.wait(ENDS_WITHIN_S) == 0
+        assert adapter.remaining() == []
+
+
+def test_it_listens_on_a_unix_socket() -> None:
+    with running_adapter(uds=True) as adapter:
+        kernel = Kernel(adapter)
+        kernel.hello()
+        assert kernel.run("print('by socket')") == "by socket\n"
+
+
+def test_a_long_temporary_directory_does_not_keep_the_interpreter_from_starting(
+    tmp_path: Path,
+) -> None:
+    long = tmp_path / ("long" * 20)
+    long.mkdir()
+    with running_adapter(env={"TMPDIR": str(long)}) as adapter:
+        kernel = Kernel(adapter)
+        kernel.hello()
+        assert kernel.run("print(1)") == "1\n"
+    assert not list(long.iterdir())

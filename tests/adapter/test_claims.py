@@ -1,0 +1,85 @@
+"""Who may use a session's interpreter, and that it is ended whatever else fails."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from azure_session_kernel.adapter.app import create_app
+from azure_session_kernel.adapter.file_calls import FileCalls
+from azure_session_kernel.adapter.interpreter_host import (
+    REMEMBERED_READERS,
+    BootMismatch,
+    InterpreterHost,
+    InterpreterStarting,
+    Superseded,
+)
+from azure_session_kernel.adapter.message_log import MessageLog
+
+from .adapter_process import COMMAND
+
+
+def test_older_readers_are_remembered_up_to_a_number(tmp_path: Path) -> None:
+    host = InterpreterHost(tmp_path)
+    readers = [f"r-{n}" for n in range(REMEMBERED_READERS + 50)]
+
+    async def claim_one_after_another() -> None:
+        for reader in readers:
+            with suppress(InterpreterStarting):
+                await host.hello(reader, 0)
+
+    asyncio.run(claim_one_after_another())
+    assert len(host._superseded_readers) == REMEMBERED_READERS
+    with pytest.raises(Superseded):
+        host.read("b", readers[-2], 0, 0)
+
+
+def test_a_reader_that_has_not_claimed_the_session_reads_and_acknowledges_nothing(
+    tmp_path: Path,
+) -> None:
+    host = InterpreterHost(tmp_path)
+    host._ended["b"] = MessageLog()
+    host._ended["b"].end("exited", "")
+    with pytest.raises(BootMismatch):
+        host.read("b", "a stranger", 1, 0)
+    assert host._ended["b"].first == 1
+
+
+def test_the_interpreter_is_ended_when_ending_something_else_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = []
+
+    async def start(_: InterpreterHost) -> None:
+        """No interpreter is needed."""
+
+    async def close(_: InterpreterHost) -> None:
+        ended.append(True)
+
+    async def fail(_: FileCalls) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(InterpreterHost, "start", start)
+    monkeypatch.setattr(InterpreterHost, "close", close)
+    monkeypatch.setattr(FileCalls, "close", fail)
+    app = create_app(tmp_path)
+
+    async def live() -> None:
+        async with app.router.lifespan_context(app):
+            pass
+
+    with pytest.raises(OSError, match="disk is gone"):
+        asyncio.run(live())
+    assert ended == [True]
+
+
+def test_a_port_file_for_a_unix_socket_is_wrong_usage(tmp_path: Path) -> None:
+    where = ("--uds", str(tmp_path / "s"), "--port-file", str(tmp_path / "port"))
+    done = subprocess.run([*COMMAND, *where], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "--port-file" in done.stderr
+    assert not (tmp_path / "port").exists()

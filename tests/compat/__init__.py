@@ -1,0 +1,1 @@
+"""This kernel and ipykernel, side by side: the same cases, the same results."""

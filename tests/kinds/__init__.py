@@ -1,0 +1,1 @@
+"""The same cells on a local ipykernel and on every kind of session pool."""

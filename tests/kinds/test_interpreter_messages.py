@@ -1,0 +1,51 @@
+"""Every message type of the Jupyter protocol on a built-in pool, against a local ipykernel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from ..compat.case import Case
+from ..compat.comm_cases import COMMS
+from ..compat.message_cases import MESSAGES
+from ..compat.widget_cases import WIDGET_USES
+from .conftest import Both
+
+KIND = "interpreter"
+
+#: What only a session with subshells can show: ``cases.py`` has the sentence for the others.
+_SUBSHELLS: Final = ("subshell", "another shell's request")
+
+
+def _cases() -> list[Case]:
+    cases = [*MESSAGES.cases, *COMMS.cases, *WIDGET_USES.cases]
+    return [
+        _of_fewer_features(case) if "kernel_info" in case.subject else case
+        for case in cases
+        if not any(words in f"{case.subject} {case.shows}" for words in _SUBSHELLS)
+    ]
+
+
+def _of_fewer_features(case: Case) -> Case:
+    """Without what a mailbox can't carry: debugger and subshells."""
+
+    def without(seen: Any) -> Any:
+        left = case.without(seen)
+        for one in left:
+            content = one["reply"]["content"]
+            content.pop("debugger", None)
+            content["supported_features"] = [
+                feature
+                for feature in content["supported_features"]
+                if feature not in ("debugger", "kernel subshells")
+            ]
+        return left
+
+    return replace(case, without=without)
+
+
+@pytest.mark.parametrize("case", _cases(), ids=str)
+def test_a_message_has_the_same_effect_on_both_kernels(both: Both, case: Case) -> None:
+    case.check(*both)

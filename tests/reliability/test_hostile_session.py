@@ -1,0 +1,182 @@
+"""A session that wants to harm its kernel: it stays alive, bounded and honest.
+
+Single broken lines and wrong messages are in ``tests/kernel/test_errors.py``; here is what comes
+in masses, and what contradicts itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from azure_session_kernel.pool.local import LocalPool, write_record
+from azure_session_kernel.wire import MAX_LINE_BYTES
+
+from ..conftest import JUPYTER_DIRS
+from ..kernel.fake_front import HELLO, TOKEN, Answer, FakeFront, FakeSession, Respond, ending, line
+from ..kernel.live_kernel import LiveKernel
+
+MB = 1024 * 1024
+StartHostile = Callable[[Respond], LiveKernel]
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[StartHostile]:
+    """A kernel whose pool is the given function."""
+    env = {name: str(tmp_path / name.lower()) for name in JUPYTER_DIRS}
+    with ExitStack() as stack:
+
+        def start(respond: Respond) -> LiveKernel:
+            front = stack.enter_context(FakeFront(respond))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("JUPYTER_DATA_DIR", env["JUPYTER_DATA_DIR"])
+                write_record(LocalPool(front.url, TOKEN, os.getpid()))
+            kernel = LiveKernel(
+                {**env, "AZURE_SESSION_POOL_ENDPOINT": "local"}, tmp_path / "kernel.log"
+            )
+            stack.callback(kernel.stop, now=True)
+            return kernel.wait_until_ready()
+
+        yield start
+
+
+@contextmanager
+def memory_of(kernel: LiveKernel) -> Iterator[Callable[[], float]]:
+    """Tells by how many MB the kernel's process has grown at most."""
+    process = kernel.process
+    before = process.memory_info().rss
+    highest = [before]
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            highest[0] = max(highest[0], process.memory_info().rss)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield lambda: (highest[0] - before) / MB
+    finally:
+        over.set()
+        thread.join()
+
+
+def is_alive(kernel: LiveKernel) -> bool:
+    reply = kernel.reply(kernel.kc.kernel_info(), 30)
+    return bool(reply["content"]["status"] == "ok")
+
+
+def test_a_line_that_never_ends_is_given_up_at_its_limit(hostile: StartHostile) -> None:
+    endless = b"x" * (MAX_LINE_BYTES + MB)
+    session = FakeSession(lambda msg_id: [endless])
+    kernel = hostile(session.respond)
+    with memory_of(kernel) as grown:
+        cell = kernel.run("1", limit_s=60)
+        assert cell.error["ename"] == "ExecutionUnknown"
+        assert is_alive(kernel)
+        assert str(MAX_LINE_BYTES) in cell.error_text
+        assert grown() < 700
+    session.close()
+
+
+def test_a_line_too_long_ends_its_cell_and_no_other(hostile: StartHostile) -> None:
+    """As an adapter sends it that does not leave out what is too large."""
+    second, is_known = [""], threading.Event()
+
+    def end_second(_: str) -> list[bytes]:
+        is_known.wait()  # in each read, should the kernel take this silence for a broken one
+        return ending(2, second[0])
+
+    too_long = b'{"n":1,"channel":"iopub","content":"' + b"x" * MAX_LINE_BYTES + b'"}'
+    session = FakeSession(lambda _: [too_long], end_second)
+    kernel = hostile(session.respond)
+    with memory_of(kernel) as grown:
+        cell = kernel.run("1", limit_s=60)
+        assert cell.error["ename"] == "MessageTooLarge"
+        assert "limit of 288.0 MB" in cell.error["evalue"]
+        assert grown() < 700
+    second[0] = kernel.execute("2")
+    is_known.set()
+    assert kernel.finish(second[0]).status == "ok"
+    session.close()
+
+
+def test_a_flood_for_cells_that_nobody_has_run_costs_nothing(hostile: StartHostile) -> None:
+    def script(msg_id: str) -> list[bytes]:
+        text = "x" * 10_000
+        flood = [line(n, "stream", f"cell-{n}", name="stdout", text=text) for n in range(1, 2501)]
+        return [*flood, *ending(2501, msg_id)]
+
+    session = FakeSession(script)
+    kernel = hostile(session.respond)
+    with memory_of(kernel) as grown:
+        assert kernel.run("1", limit_s=60).status == "ok"
+        assert grown() < 60
+    session.close()
+
+
+def test_a_flood_of_questions_is_bounded_and_can_be_interrupted(hostile: StartHostile) -> None:
+    def script(msg_id: str) -> list[bytes]:
+        return [
+            line(n, "input_request", msg_id, channel="stdin", prompt="?" * 1000, password=False)
+            for n in range(1, 20_001)
+        ]
+
+    session = FakeSession(script)
+    kernel = hostile(session.respond)
+    with memory_of(kernel) as grown:
+        msg_id = kernel.execute("1", allow_stdin=True)
+        kernel.wait_for_question()
+        kernel.interrupt()
+        assert kernel.finish(msg_id).error["ename"] == "KeyboardInterrupt"
+        assert grown() < 100
+    session.close()
+
+
+def test_a_session_that_takes_cells_and_answers_for_another_boot_ends_them(
+    hostile: StartHostile,
+) -> None:
+    """Each hello names a new boot, and every boot is refused."""
+    hellos = iter(range(1_000_000))
+    refusal = {"error": {"code": "BootMismatch", "message": "", "source": "azure-session-kernel"}}
+
+    def respond(path: str, body: bytes) -> Answer:
+        if path == "/jupyter/hello":
+            return _json({**HELLO, "boot": f"b-{next(hellos)}"})
+        return Answer(409, json.dumps(refusal).encode())
+
+    kernel = hostile(respond)
+    begun = time.monotonic()
+    assert kernel.run("1").error["ename"] == "SessionLost"
+    assert time.monotonic() - begun < 10
+    assert next(hellos) < 50
+    assert is_alive(kernel)
+
+
+def test_a_session_that_starts_numbers_anew_has_nothing_shown_twice(
+    hostile: StartHostile,
+) -> None:
+    def text(msg_id: str, *numbers: int) -> list[bytes]:
+        return [line(n, "stream", msg_id, name="stdout", text=f"{n} ") for n in numbers]
+
+    session = FakeSession(
+        lambda msg_id: [*text(msg_id, 1, 2, 3), b"broken"],
+        lambda msg_id: [*text(msg_id, 1, 2, 3, 5)],
+        lambda msg_id: [*text(msg_id, 2, 3, 4), *ending(5, msg_id)],
+    )
+    cell = hostile(session.respond).run("1")
+    assert cell.status == "ok"
+    assert cell.text() == "1 2 3 4 "
+    session.close()
+
+
+def _json(value: Any) -> Answer:
+    return Answer(200, json.dumps(value).encode(), {"content-type": "application/json"})

@@ -1,0 +1,91 @@
+"""What ``%session last`` shows."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+from azure_session_kernel.last_outputs import LastOutputs
+from azure_session_kernel.wire import Message
+
+
+def message(msg_type: str, parent: str, text: str = "") -> Message:
+    return Message("iopub", {"msg_type": msg_type}, {"text": text}, {"msg_id": parent})
+
+
+def texts(last: LastOutputs) -> list[str]:
+    return [kept.content["text"] for kept in last.messages]
+
+
+def test_the_outputs_of_the_newest_cell_are_kept_in_order() -> None:
+    last = LastOutputs()
+    for one in (("stream", "a", "old"), ("execute_input", "b"), ("stream", "b", "1")):
+        last.add(message(*one))
+    last.add(message("status", "b"))
+    last.add(message("display_data", "b", "2"))
+    assert texts(last) == ["1", "2"]
+
+
+def test_a_cell_whose_beginning_was_not_heard_counts_as_well() -> None:
+    last = LastOutputs()
+    last.add(message("stream", "a", "old"))
+    last.add(message("stream", "b", "new"))
+    assert texts(last) == ["new"]
+
+
+def test_what_a_thread_of_an_earlier_cell_prints_takes_nothing_away() -> None:
+    last = LastOutputs()
+    for one in (("execute_input", "b"), ("stream", "b", "new"), ("stream", "a", "late")):
+        last.add(message(*one))
+    last.add(message("clear_output", "a"))
+    assert texts(last) == ["new"]
+
+
+def test_what_is_to_be_cleared_stays_until_something_takes_its_place() -> None:
+    last = LastOutputs()
+    last.add(message("stream", "a", "10 %"))
+    last.add(Message("iopub", {"msg_type": "clear_output"}, {"wait": True}, {"msg_id": "a"}))
+    assert texts(last) == ["10 %"]
+    last.add(message("stream", "a", "20 %"))
+    assert texts(last) == ["20 %"]
+
+
+def test_what_a_cell_has_cleared_is_not_shown_again() -> None:
+    last = LastOutputs()
+    for one in (("stream", "a", "10 %"), ("clear_output", "a"), ("stream", "a", "20 %")):
+        last.add(message(*one))
+    assert texts(last) == ["20 %"]
+
+
+def test_past_the_bound_the_oldest_go_and_that_is_known() -> None:
+    last = LastOutputs(kept_bytes=1000)
+    for number in range(10):
+        last.add(message("stream", "a", f"{number}" * 20))
+    assert not last.complete
+    assert texts(last)[-1] == "9" * 20
+    assert 1 < len(last.messages) < 5
+    last.add(message("execute_input", "b"))
+    assert last.complete
+
+
+def test_an_output_is_kept_with_its_metadata_and_buffers() -> None:
+    last = LastOutputs()
+    content, metadata = {"data": {"text/plain": "\ud800 é"}}, {"needs_background": "light"}
+    header = {"msg_type": "display_data"}
+    last.add(Message("iopub", header, content, {"msg_id": "a"}, metadata, (b"\x00",)))
+    (kept,) = last.messages
+    assert (kept.content, kept.metadata, kept.buffers) == (content, metadata, (b"\x00",))
+    assert kept.msg_type == "display_data"
+
+
+def test_many_tiny_outputs_take_no_more_memory_than_the_bound() -> None:
+    last = LastOutputs(kept_bytes=1_000_000)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(20_000):
+            last.add(message("display_data", "a", str(number)))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(last.messages) > 2000
+    assert after - before < 1_000_000

@@ -1,0 +1,49 @@
+"""What the programs of this project do not import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from azure_session_kernel.unused import leave_out_unused
+
+UNUSED = ("httpx._main", "rich", "rfc3987_syntax")
+
+
+def _imported_by(code: str) -> set[str]:
+    """Those of ``UNUSED`` that a process has imported when it has run ``code``."""
+    show = f"import sys; print([name for name in {UNUSED} if sys.modules.get(name)])"
+    program = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True
+    )
+    return set(UNUSED) & set(program.stdout.split("'"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import azure_session_kernel.__main__, httpx",
+        "import azure_session_kernel.cli as cli\n"
+        "try: cli.main(['sessions', '--help'])\nexcept SystemExit: pass\n"
+        "import httpx, nbformat",
+    ],
+    ids=["kernel", "command line"],
+)
+def test_a_program_of_ours_imports_nothing_that_it_does_not_use(code: str) -> None:
+    assert _imported_by(code) == set()
+
+
+def test_the_interpreter_in_a_session_is_left_as_it_is() -> None:
+    code = (
+        "import sys\nimport azure_session_kernel.adapter.interpreter\n"
+        f"assert not set({UNUSED}) & set(sys.modules)"
+    )
+    assert _imported_by(code) == set()
+
+
+def test_what_is_imported_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx._main", sys)
+    leave_out_unused()
+    assert sys.modules["httpx._main"] is sys

@@ -1,0 +1,379 @@
+"""Wire protocol v1: what goes in comes out, and nothing hostile does more than raise WireError."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azure_session_kernel import wire
+from azure_session_kernel.wire import (
+    BootEnded,
+    EndOfRead,
+    Gap,
+    Hello,
+    KeepAlive,
+    LineSplitter,
+    LineTooLong,
+    LogLine,
+    LogMessage,
+    Message,
+    Oversized,
+    PartAssembler,
+    Superseded,
+    WireError,
+)
+
+#: Every code point, lone surrogates included.
+any_text = st.text(st.characters(exclude_categories=()), max_size=30)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | any_text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3),
+    max_leaves=8,
+)
+objects = st.dictionaries(any_text, json_values, max_size=3)
+headers = st.builds(
+    lambda rest, msg_id, msg_type: {**rest, "msg_id": msg_id, "msg_type": msg_type},
+    objects,
+    any_text.filter(bool),
+    any_text.filter(bool),
+)
+messages = st.builds(
+    Message,
+    channel=st.sampled_from(sorted(wire.CHANNELS)),
+    header=headers,
+    content=objects,
+    parent_header=objects,
+    metadata=objects,
+    buffers=st.lists(st.binary(max_size=40), max_size=3).map(tuple),
+)
+numbers = st.integers(min_value=1)
+sizes = st.integers(min_value=0, max_value=2**63 - 1)
+lines = st.one_of(
+    st.builds(LogMessage, numbers, messages),
+    st.builds(BootEnded, numbers, any_text, any_text),
+    st.builds(Gap, numbers, objects, any_text, sizes),
+    st.builds(Oversized, numbers, objects, any_text, any_text, sizes, sizes),
+    st.sampled_from([KeepAlive(), EndOfRead(), Superseded()]),
+)
+
+
+def message(text: str = "x", **changes: Any) -> Message:
+    fields: dict[str, Any] = {
+        "channel": "iopub",
+        "header": {"msg_id": "1", "msg_type": "stream"},
+        "content": {"name": "stdout", "text": text},
+    }
+    return Message(**{**fields, **changes})
+
+
+# -- log lines
+
+
+@given(lines)
+def test_a_log_line_survives_the_wire(line: LogLine) -> None:
+    data = wire.encode_line(line)
+    assert data.endswith(b"\n")
+    assert data.count(b"\n") == 1
+    assert wire.decode_line(data[:-1]) == line
+
+
+@pytest.mark.parametrize(
+    "text", ["\u2028", "\u2029", "\x85", "\r", "\n", "\x1b[31m", "😀", "\ud800"]
+)
+def test_awkward_characters_neither_split_a_line_nor_change(text: str) -> None:
+    data = wire.encode_line(LogMessage(1, message(f"a{text}b")))
+    (found,) = LineSplitter().feed(data)
+    line = wire.decode_line(found)
+    assert isinstance(line, LogMessage)
+    assert line.message.content["text"] == f"a{text}b"
+
+
+def test_ordinary_unicode_is_not_escaped() -> None:
+    assert "é\u2028".encode() in wire.dump({"text": "é\u2028"})
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_only_raise_wire_error(data: bytes) -> None:
+    with contextlib.suppress(WireError):
+        wire.decode_line(data)
+
+
+@given(
+    json_values
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "n": json_values,
+            "event": json_values | st.sampled_from(["ended", "gap", "keepalive", "superseded"]),
+            "channel": any_text | st.none() | st.just("iopub"),
+            "header": json_values | headers,
+            "parent_header": json_values,
+            "content": json_values,
+            "metadata": json_values,
+            "buffers": json_values,
+            "missing_chars": json_values,
+            "limit_bytes": json_values,
+            "reason": json_values,
+        },
+    )
+)
+def test_hostile_json_only_raises_wire_error(value: Any) -> None:
+    with contextlib.suppress(WireError):
+        wire.decode_line(wire.dump(value))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 100_000,
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"n": 0}',
+        b'{"n": true}',
+        b'{"n": 1.5}',
+        b'{"n": 1, "event": "dance"}',
+        b'{"n": 1, "event": []}',
+        b'{"n": 1, "channel": [], "header": {"msg_id": "1", "msg_type": "x"}}',
+        b'{"n": 1, "channel": "heartbeat", "header": {"msg_id": "1", "msg_type": "x"}}',
+        b'{"n": 1, "channel": "iopub", "header": {"msg_id": "", "msg_type": "x"}}',
+        b'{"n": 1, "channel": "iopub", "header": {"msg_id": 1, "msg_type": "x"}}',
+        b'{"n":1,"channel":"iopub","header":{"msg_id":"1","msg_type":"x"},"buffers":["*"]}',
+        b'{"n":1,"channel":"iopub","header":{"msg_id":"1","msg_type":"x"},"buffers":[1]}',
+        b'{"n":1,"event":"gap","missing_chars":"many"}',
+        b'{"n":1,"event":"gap","missing_chars":-1}',
+        b'{"n":1,"event":"gap","missing_chars":1,"limit_bytes":true}',
+        b'{"n":1,"event":"gap","missing_chars":1,"limit_bytes":1' + b"0" * 400 + b"}",
+    ],
+    ids=range(19),
+)
+def test_each_malformed_line_is_refused(data: bytes) -> None:
+    with pytest.raises(WireError):
+        wire.decode_line(data)
+
+
+def test_a_reader_that_knows_no_oversized_messages_takes_one_for_a_gap() -> None:
+    line = wire.load(wire.encode_line(Oversized(7, {"msg_id": "p"}, "iopub", "error", 99, 50)))
+    del line["channel"], line["limit_bytes"]
+    assert wire.decode_line(wire.dump(line)) == Gap(7, {"msg_id": "p"}, "error", 99)
+
+
+def test_texts_of_an_ended_boot_are_bounded() -> None:
+    line = wire.decode_line(wire.dump({"n": 1, "event": "ended", "reason": "x" * 9999}))
+    assert line == BootEnded(1, "x" * 500, "")
+
+
+# -- messages
+
+
+def test_only_message_types_of_the_spec_on_their_own_channel_are_receivable() -> None:
+    assert wire.receivable(message())
+    assert not wire.receivable(message(channel="shell"))
+    assert not wire.receivable(message(header={"msg_id": "1", "msg_type": "shutdown_reply"}))
+
+
+def test_a_message_answers_for_its_headers() -> None:
+    found = message(parent_header={"msg_id": "p"})
+    assert (found.msg_id, found.msg_type, found.parent_id) == ("1", "stream", "p")
+    assert message().parent_id == ""
+
+
+# -- splitting
+
+
+@given(
+    st.lists(st.binary(max_size=20).map(lambda b: b.replace(b"\n", b"")), max_size=8),
+    st.lists(st.integers(0, 60), max_size=8),
+)
+def test_any_chunking_gives_the_same_lines(parts: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(part + b"\n" for part in parts)
+    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    splitter = LineSplitter()
+    found = [
+        line for start, end in itertools.pairwise(places) for line in splitter.feed(data[start:end])
+    ]
+    assert found == [part for part in parts if part]
+
+
+def test_an_unfinished_line_is_kept_for_later() -> None:
+    splitter = LineSplitter()
+    assert list(splitter.feed(b"one\ntw")) == [b"one"]
+    assert list(splitter.feed(b"")) == []
+    assert list(splitter.feed(b"o\n")) == [b"two"]
+
+
+@pytest.mark.parametrize("chunks", [[b"x" * 11], [b"x" * 6] * 2, [b"ok\n" + b"x" * 11]])
+def test_a_line_beyond_the_limit_is_refused(chunks: list[bytes]) -> None:
+    splitter = LineSplitter(max_line_bytes=10)
+    with pytest.raises(WireError, match="longer than 10"):
+        for chunk in chunks:
+            list(splitter.feed(chunk))
+
+
+def test_the_limit_is_for_each_line_and_not_for_all() -> None:
+    splitter = LineSplitter(max_line_bytes=10)
+    assert list(splitter.feed(b"x" * 10 + b"\n" + b"y" * 10)) == [b"x" * 10]
+    assert list(splitter.feed(b"\n")) == [b"y" * 10]
+
+
+@given(st.lists(st.integers(0, 90), max_size=8))
+def test_a_line_beyond_the_limit_is_told_once_and_passed_over(cuts: list[int]) -> None:
+    data = b'one\n{"n":2,"x":"' + b"y" * 60 + b'"}\nthree\n\nfour\n'
+    places = sorted({0, len(data), *cuts})
+    splitter, found = LineSplitter(max_line_bytes=40), list[bytes | int | None]()
+    for start, end in itertools.pairwise(places):
+        piece = data[start:end]
+        while True:
+            try:
+                found += splitter.feed(piece)
+                break
+            except LineTooLong as error:
+                found.append(error.n)
+                piece = b""
+    assert [line for line in found if isinstance(line, bytes)] == [b"one", b"three", b"four"]
+    assert [line for line in found if not isinstance(line, bytes)] == [2]
+    assert splitter.between_lines
+
+
+@pytest.mark.parametrize(
+    ("head", "n"),
+    [
+        (b'{"n":17,', 17),
+        (b' { "n" : 17 ,', 17),
+        (b'{"n":017,', None),
+        (b'{"n":-1,', None),
+        (b'{"n":1.5,', None),
+        (b'{"n":9999999999999999999999,', None),
+        (b'{"event":"gap","n":17,', None),
+        (b"garbage", None),
+    ],
+)
+def test_the_number_of_a_line_beyond_the_limit_is_read_or_unknown(
+    head: bytes, n: int | None
+) -> None:
+    splitter = LineSplitter(max_line_bytes=50)
+    with pytest.raises(LineTooLong) as raised:
+        for chunk in (head[:3], head[3:], b"x" * 50):
+            list(splitter.feed(chunk))
+    assert raised.value.n == n
+
+
+# -- hello
+
+HELLO = Hello(1, "azure-session-kernel 0.1.0", "b1", "idle", 3, 17, {"x": 1}, ("debug",), ("m1",))
+
+
+def test_a_hello_survives_the_wire() -> None:
+    assert wire.hello_from_json(json.loads(wire.dump(HELLO.as_json()))) == HELLO
+    limits = HELLO.as_json()["limits"]
+    assert limits == {"body_bytes": wire.MAX_BODY_BYTES, "read_s": wire.MAX_READ_S}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"boot": 1}, {"protocol": "1"}, {"next": -1}, {"execution_count": True}, {"info": []}],
+)
+def test_a_hello_of_the_wrong_shape_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(WireError):
+        wire.hello_from_json({**HELLO.as_json(), **change})
+
+
+@given(json_values)
+def test_a_hostile_hello_only_raises_wire_error(value: Any) -> None:
+    with contextlib.suppress(WireError):
+        wire.hello_from_json(value)
+
+
+# -- parts
+
+
+def parts_of(body: bytes, part_id: str = "p") -> list[Any]:
+    found = [wire.load(data) for data in wire.split_body(body, part_id, "boot", "reader")]
+    assert all(part["boot"] == "boot" and part["reader"] == "reader" for part in found)
+    return [part["part"] for part in found]
+
+
+def test_a_body_within_the_limit_is_sent_as_it_is() -> None:
+    body = b"x" * wire.MAX_BODY_BYTES
+    assert list(wire.split_body(body, "p", "boot", "reader")) == [body]
+
+
+def test_parts_stay_within_the_limit_themselves() -> None:
+    body = b"x" * (wire.MAX_BODY_BYTES + 1)
+    sizes = [len(data) for data in wire.split_body(body, "p", "boot", "reader")]
+    assert len(sizes) == 3
+    assert max(sizes) <= wire.MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_parts_in_any_order_and_repeated_make_the_body_again(order: tuple[int, ...]) -> None:
+    body = bytes(range(256)) * 4097
+    parts = parts_of(body)
+    assembler = PartAssembler()
+    *early, last = order
+    for index in early:
+        assert assembler.add(parts[index]) is None
+        assert assembler.add(parts[index]) is None
+    assert assembler.add(parts[last]) == body
+
+
+def test_two_bodies_do_not_mix() -> None:
+    one, two = b"1" * (2**20 + 1), b"2" * (2**20 + 1)
+    assembler = PartAssembler()
+    found = [
+        assembler.add(part)
+        for pair in zip(parts_of(one, "a"), parts_of(two, "b"), strict=True)
+        for part in pair
+    ]
+    assert found == [None] * 4 + [one, two]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": 1},
+        {"index": -1},
+        {"index": 3},
+        {"index": "0"},
+        {"count": 0},
+        {"count": 10**9},
+        {"data": "*"},
+        {"data": None},
+        {"data": base64.b64encode(b"x" * (wire.PART_BYTES + 1)).decode()},
+    ],
+)
+def test_a_malformed_part_is_refused(change: dict[str, Any]) -> None:
+    part = {"id": "p", "index": 0, "count": 3, "data": "eA=="}
+    with pytest.raises(WireError):
+        PartAssembler().add({**part, **change})
+
+
+@given(json_values)
+def test_a_hostile_part_only_raises_wire_error(value: Any) -> None:
+    with contextlib.suppress(WireError):
+        PartAssembler().add(value)
+
+
+def test_parts_that_disagree_on_their_count_are_refused() -> None:
+    assembler = PartAssembler()
+    for index in (4, 5):
+        assembler.add({"id": "p", "index": index, "count": 6, "data": "eA=="})
+    with pytest.raises(WireError):
+        assembler.add({"id": "p", "index": 0, "count": 3, "data": "eA=="})
+
+
+def test_bodies_that_are_never_finished_do_not_pile_up() -> None:
+    """The oldest unfinished body is forgotten once the bound is passed."""
+    assembler = PartAssembler(max_bytes=2 * wire.PART_BYTES)
+    data = base64.b64encode(b"x" * wire.PART_BYTES).decode()
+    for part_id in ("a", "b", "c"):
+        assert assembler.add({"id": part_id, "index": 0, "count": 2, "data": data}) is None
+    assert assembler.add({"id": "c", "index": 1, "count": 2, "data": "eA=="}) is not None
+    assert assembler.add({"id": "a", "index": 1, "count": 2, "data": "eA=="}) is None
