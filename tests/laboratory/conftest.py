@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -32,7 +32,7 @@ class Opened:
 
     async def ask(self, method: str, path: str, body: bytes | None = None) -> httpx.Response:
         """As a client would: with the token and an identifier."""
-        async with httpx.AsyncClient(verify=False, timeout=30, trust_env=False) as client:
+        async with httpx.AsyncClient(verify=False, timeout=100, trust_env=False) as client:
             return await client.request(
                 method,
                 self.record.url + path,
@@ -47,19 +47,22 @@ class Opened:
         return [name for name in found if name not in self.scenario.occupied_by]
 
 
-OpenScenario = Callable[[str], AbstractAsyncContextManager[Opened]]
+OpenScenario = Callable[..., AbstractAsyncContextManager[Opened]]
 
 
 @pytest.fixture
 def open_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenScenario]:
-    """Opens scenarios by name; at the end, checks that no process of theirs is left."""
+    """Opens scenarios by name; at the end, checks that no process of theirs is left.
+
+    ``ready=True``: the first session is there already.
+    """
 
     @asynccontextmanager
-    async def opening(name: str) -> AsyncIterator[Opened]:
+    async def opening(name: str, *, ready: bool = False) -> AsyncIterator[Opened]:
         scenario = SCENARIOS[name]
+        options = replace(scenario.options(), ready_sessions=int(ready))
         monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
-        options, surface = scenario.options(), scenario.surface()
-        pool, token = SessionPool(options), FrontToken()
+        pool, token, surface = SessionPool(options), FrontToken(), scenario.surface()
         listener = listen("127.0.0.1", 0)
         async with running(pool, listener, token, scenario.plan(), surface):
             url = pool_url(listener) + options.path
@@ -67,6 +70,8 @@ def open_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[O
             write_record(record)
             for variable, value in scenario.environment(record.url).items():
                 monkeypatch.setenv(variable, value)
+            if ready:
+                await pool.next_ready()
             yield Opened(scenario, pool, record)
 
     before = set(psutil.Process().children(recursive=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -16,10 +17,13 @@ from azure_session_kernel.localpool.laboratory.scenarios import SCENARIOS
 
 from .conftest import OpenScenario
 
+#: Longer than a busy machine needs to start things. How long doctor takes, with its own limits, is
+#: measured by ``benchmarks/laboratory.py``.
+PATIENT_S = 90.0
 #: 502 is asked again for so long; the programs that do listen here do so within milliseconds.
-QUICK = Options(listen_s=0.2)
+QUICK = Options(listen_s=0.2, stall_s=PATIENT_S)
 SPECIAL = {
-    "slow-start": Options(listen_s=SLOW_START_S + 20),
+    "slow-start": Options(listen_s=SLOW_START_S + PATIENT_S, stall_s=PATIENT_S),
     "no-answer": Options(stall_s=0.3),
     "files-and-interrupts-stall": Options(),
 }
@@ -70,13 +74,12 @@ async def test_doctor_names_the_cause_and_leaves_nothing_behind(
     open_scenario: OpenScenario, name: str
 ) -> None:
     cause = SCENARIOS[name].cause
-    async with open_scenario(name) as opened:
+    async with open_scenario(name, ready=name == "files-and-interrupts-stall") as opened:
         report = await examine(SPECIAL.get(name, QUICK), os.environ)
         left = opened.sessions()
     assert report.findings[0].id == cause
     assert sure(report) == ([] if name in UNSURE else [cause])
     assert not report.healthy
-    assert report.took_s < 15 or name == "slow-start"
     assert not re.search(r"\{[a-z_]+\}", report.findings[0].explanation + report.findings[0].fix)
     if name not in UNSTOPPABLE:
         assert left == []
@@ -84,12 +87,28 @@ async def test_doctor_names_the_cause_and_leaves_nothing_behind(
         assert kept == [] or (name in UNCONFIRMED and kept == ["stopping"])
 
 
+async def test_a_session_that_is_split_is_also_told_by_the_calls_about_files(
+    open_scenario: OpenScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second hello, which is to find out, gets no answer of an interpreter."""
+    rules = (
+        {"fault": "replace_session", "path": "/jupyter/files/write", "nth": [1]},
+        {"fault": "answer", "status": 503, "path": "/jupyter/hello", "nth": [2]},
+    )
+    split = replace(SCENARIOS["session-split"], rules=rules)
+    monkeypatch.setitem(SCENARIOS, "session-split", split)
+    async with open_scenario("session-split"):
+        report = await examine(QUICK, os.environ)
+    assert report.evidence.same_session is False
+    assert report.findings[0].id == "session-split"
+
+
 @pytest.mark.parametrize("name", HEALTHY)
 async def test_doctor_raises_no_alarm_about_a_healthy_pool(
     open_scenario: OpenScenario, name: str
 ) -> None:
     async with open_scenario(name) as opened:
-        report = await examine(Options(), os.environ)
+        report = await examine(Options(stall_s=PATIENT_S), os.environ)
         left = opened.sessions()
     assert [finding.id for finding in report.findings] == []
     assert [r.text for r in report.results if r.verdict == PROBLEM] == []

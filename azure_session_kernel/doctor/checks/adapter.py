@@ -29,16 +29,14 @@ from ...wire import (
     message_as_json,
 )
 from ..asking import ask, probes
+from ..dialects import OUR_SOURCE
 from ..evidence import StreamFacts
 from ..programs import printing
-from ..result import OK, PROBLEM, WARNING
+from ..result import OK, PROBLEM, UNDONE, WARNING
 from ..state import State
 
 #: A read of this length has its first byte at once, unless somebody holds it back.
 STREAM_S: Final = 1.5
-#: How long a small program may take, in seconds: the interpreter may be busy with its imports.
-RUN_S: Final = 8.0
-INTERRUPTED_S: Final = 5.0
 
 
 def protocol(state: State) -> bool:
@@ -131,9 +129,9 @@ class _Session:
             raise WireError("the interpreter ended")
         return isinstance(line, EndOfRead)
 
-    async def until_over(self, msg_id: str, within_s: float) -> dict[str, Any]:
+    async def until_over(self, msg_id: str) -> dict[str, Any]:
         """Read until the cell's reply has come; its content."""
-        within_s = self.state.at_most(within_s)
+        within_s = self.state.stall_s
         deadline = time.monotonic() + within_s
         while (reply := self._reply(msg_id)) is None:
             left = deadline - time.monotonic()
@@ -168,7 +166,7 @@ async def _execution(session: _Session) -> None:
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-        reply = await session.until_over(msg_id, RUN_S)
+        reply = await session.until_over(msg_id)
     except (PoolError, WireError) as error:
         return _fail(state, "execution", error)
     stream = StreamFacts(STREAM_S, first_s, whole_s)
@@ -191,12 +189,20 @@ async def _same_session(session: _Session) -> None:
     boot = ""
     with contextlib.suppress(WireError, AttributeError):
         boot = str(load(answer.body).get("boot")) if answer is not None else ""
+    if state.evidence.same_session is False:
+        return  # a call about files has met another one
     if not boot:
-        return
-    state.learn(same_session=boot == session.boot)
-    same = boot == session.boot
-    text = "two requests met the same interpreter" if same else "another interpreter answered"
-    state.notes.add("session", OK if same else PROBLEM, text)
+        state.notes.add("session", UNDONE, "the second request got no answer that tells")
+    elif boot == session.boot:
+        state.learn(same_session=True)
+        state.notes.add("session", OK, "two requests met the same interpreter")
+    else:
+        _met_another(state)
+
+
+def _met_another(state: State) -> None:
+    state.learn(same_session=False)
+    state.notes.add("session", PROBLEM, "another interpreter answered")
 
 
 async def _files(session: _Session) -> None:
@@ -212,7 +218,7 @@ async def _files(session: _Session) -> None:
         if back.get("data") != encoded:
             raise WireError("what was read is not what was written")
         removed = await session.send(f"import os; os.remove({name['name']!r})")
-        await session.until_over(removed, INTERRUPTED_S)
+        await session.until_over(removed)
     except (PoolError, WireError) as error:
         _fail(state, "files", error)
         return
@@ -226,7 +232,7 @@ async def _interrupt(session: _Session) -> None:
     try:
         msg_id = await session.send("import time; time.sleep(60)")
         await session.call("interrupt", msg_id=msg_id)
-        reply = await session.until_over(msg_id, INTERRUPTED_S)
+        reply = await session.until_over(msg_id)
         if reply.get("ename") != "KeyboardInterrupt":
             raise WireError(f"the cell ended otherwise ({str(reply.get('status'))[:40]})")
     except (PoolError, WireError) as error:
@@ -238,4 +244,6 @@ async def _interrupt(session: _Session) -> None:
 
 def _fail(state: State, check: str, error: Exception) -> None:
     why = error.what if isinstance(error, PoolError) else str(error)
+    if isinstance(error, PoolError) and (error.source, error.code) == (OUR_SOURCE, "BootMismatch"):
+        _met_another(state)
     state.notes.add(check, PROBLEM, state.failed(check, why))
