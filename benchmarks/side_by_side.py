@@ -32,6 +32,11 @@ FLOOD = f"for i in range({LINES}): print('x' * {LINE_CHARS - 1})"
 INTERRUPTED = {
     "a loop": "print('looping', flush=True)\nwhile True: pass",
     "time.sleep": "import time; print('sleeping', flush=True); time.sleep(600)",
+    "all CPUs burn": "import os, subprocess, sys\n"
+    "one = [sys.executable, '-c', 'while True: pass']\n"
+    "burning = [subprocess.Popen(one) for _ in range(os.cpu_count())]\n"
+    "try:\n    print('burning', flush=True)\n    while True: pass\n"
+    "finally:\n    for one in burning: one.kill(); one.wait()",
 }
 
 Started = tuple[KernelManager, BlockingKernelClient]
