@@ -20,8 +20,8 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 
 from ..conftest import NO_TLS
 
-START_LIMIT_S = 60
-STOP_LIMIT_S = 20
+START_LIMIT_S = 100
+STOP_LIMIT_S = 60
 
 ROOT = Path(__file__).parents[2]
 JUPYTERLAB = (
@@ -32,6 +32,8 @@ JUPYTERLAB = (
 # Nothing may leave the machine: no news, no update check, no list of extensions.
 USER_SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # By default a kernel gets one second, which is less than a busy machine may need.
+    "@jupyterlab/completer-extension/manager": {"providerTimeout": 60_000},
 }
 
 
@@ -85,7 +87,7 @@ class LabServer:
     ) -> httpx.Response:
         """Call the server's REST API; an error status raises."""
         headers = {"Authorization": f"token {self.token}"}
-        with httpx.Client(verify=NO_TLS, headers=headers, timeout=30) as client:
+        with httpx.Client(verify=NO_TLS, headers=headers, timeout=100) as client:
             return client.request(method, f"{self.url}/api/{path}", json=body).raise_for_status()
 
 
@@ -176,7 +178,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    _, orphans = psutil.wait_procs(children, timeout=5)
+    _, orphans = psutil.wait_procs(children, timeout=60)
     for orphan in orphans:
         orphan.kill()
     if orphans:
