@@ -34,7 +34,7 @@ POOL_COMMAND = (
     "from azure_session_kernel.cli import main; raise SystemExit(main())",
     "pool",
 )
-STOPS_WITHIN_S = 5.0
+STOPS_WITHIN_S = 60.0
 #: For clients of pools on this machine: reading the CA store takes some 20 ms each time.
 NO_TLS = ssl.create_default_context()
 JUPYTER_DIRS = ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")
@@ -141,7 +141,7 @@ class RunningPool:
 
     def client(self) -> httpx.Client:
         headers = {"authorization": f"Bearer {self.token}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, verify=NO_TLS)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=100, verify=NO_TLS)
 
     def session_processes(self) -> list[psutil.Process]:
         """Every living process of its sessions, whatever became of its parents."""

@@ -64,7 +64,7 @@ class Person(NotebookClient):
 
 def _person(name: str, kernel_name: str) -> Person:
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)  # type: ignore[no-untyped-call]
-    return Person(notebook, kernel_name=kernel_name, timeout=60, startup_timeout=60)
+    return Person(notebook, kernel_name=kernel_name, timeout=200, startup_timeout=200)
 
 
 async def _run_here_and_there(name: str) -> tuple[Outputs, Outputs]:

@@ -36,10 +36,10 @@ from azure_session_kernel.wire import (
 from ..conftest import NO_TLS
 
 COMMAND = (sys.executable, "-m", "azure_session_kernel.adapter")
-LISTENS_WITHIN_S = 20.0
-ENDS_WITHIN_S = 5.0
-#: Less than an interpreter itself takes to notice that its parent is gone.
-GONE_WITHIN_S = 0.5
+LISTENS_WITHIN_S = 100.0
+COMES_WITHIN_S = 100.0
+ENDS_WITHIN_S = 60.0
+GONE_WITHIN_S = 30.0
 
 
 def new_id() -> str:
@@ -165,7 +165,7 @@ def _start(
         time.sleep(0.01)
     transport = httpx.HTTPTransport(uds=str(socket) if uds else None, verify=NO_TLS)
     url = "http://adapter" if uds else f"http://127.0.0.1:{port_file.read_text()}"
-    client = httpx.Client(base_url=url, transport=transport, timeout=40)
+    client = httpx.Client(base_url=url, transport=transport, timeout=100)
     return AdapterProcess(process, client, home, workdir)
 
 
@@ -211,10 +211,10 @@ class Kernel:
                         self.after = n
                     yield line
 
-    def read_until(self, over: Callable[[LogLine], bool], wait_s: float = 20) -> list[LogLine]:
+    def read_until(self, over: Callable[[LogLine], bool]) -> list[LogLine]:
         """Lines up to and including the one that ``over`` accepts."""
         lines = []
-        for line in self.read(wait_s):
+        for line in self.read(wait_s=COMES_WITHIN_S):
             lines.append(line)
             if over(line):
                 return lines
@@ -242,6 +242,9 @@ class Kernel:
         self.read_until(lambda line: "begun" in text_of(line))
         time.sleep(SETTLE_S * 1.2)
         return request
+
+    def interpreter_pid(self) -> int:
+        return int(self.run("import os; print(os.getpid())"))
 
     def ended(self) -> BootEnded:
         """Read until the boot's last line."""

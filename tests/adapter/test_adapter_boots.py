@@ -15,11 +15,7 @@ from azure_session_kernel.wire import BootEnded, LogMessage
 from .adapter_process import Kernel, execute_request, text_of
 
 #: Generous: what is not seen by then is not seen.
-SEEN_WITHIN_S = 10.0
-
-
-def interpreter_pid(kernel: Kernel) -> int:
-    return int(kernel.run("import os; print(os.getpid())"))
+SEEN_WITHIN_S = 60.0
 
 
 @pytest.mark.parametrize(
@@ -38,16 +34,13 @@ def test_a_death_is_told_with_its_cause_and_a_new_boot_follows(
     dead, marker = kernel.boot, "last words"
     # What its own thread has not yet handed to ZeroMQ dies with it: hence the pause.
     cell = execute_request(f"import os, time; print('{marker}'); time.sleep(0.3); {code}")
-    began = time.monotonic()
     kernel.send(cell)
     lines = kernel.read_until(lambda line: isinstance(line, BootEnded))
-    took = time.monotonic() - began
     ended = lines[-1]
     assert isinstance(ended, BootEnded)
     assert ended.reason == reason
     assert said in ended.cause
     assert marker in "".join(text_of(line) for line in lines), "what was said before is kept"
-    assert took < SEEN_WITHIN_S
     hello = kernel.hello()
     assert hello.boot != dead
     assert (hello.state, hello.execution_count, hello.running) == ("idle", 0, ())
@@ -55,13 +48,13 @@ def test_a_death_is_told_with_its_cause_and_a_new_boot_follows(
 
 
 def test_a_death_of_an_idle_interpreter_is_told_too(kernel: Kernel) -> None:
-    os.kill(interpreter_pid(kernel), signal.SIGKILL)
+    os.kill(kernel.interpreter_pid(), signal.SIGKILL)
     assert kernel.ended().reason == "killed"
     assert kernel.hello().state == "idle"
 
 
 def test_a_message_for_a_boot_that_died_is_refused(kernel: Kernel) -> None:
-    os.kill(interpreter_pid(kernel), signal.SIGKILL)
+    os.kill(kernel.interpreter_pid(), signal.SIGKILL)
     kernel.ended()
     answer = kernel.post("send", messages=[])
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "BootMismatch")
@@ -71,7 +64,7 @@ def test_processes_that_the_cell_started_end_with_its_interpreter(kernel: Kernel
     child = int(
         kernel.run("import subprocess; print(subprocess.Popen(['sleep', '60']).pid)", silent=False)
     )
-    os.kill(interpreter_pid(kernel), signal.SIGKILL)
+    os.kill(kernel.interpreter_pid(), signal.SIGKILL)
     kernel.ended()
     deadline = time.monotonic() + SEEN_WITHIN_S
     while child in {p.pid for p in kernel.adapter.processes()}:
@@ -88,7 +81,7 @@ def test_a_log_is_readable_at_any_moment_while_its_boot_is_replaced(kernel: Kern
     kernel.post("restart", reason="restart", wait_s=0)
     statuses = set()
     body = {"boot": dead, "reader": kernel.reader, "after": after, "wait_s": 0}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SEEN_WITHIN_S
     while b'"ended"' not in (answer := kernel.adapter.post("read", body)).content:
         statuses.add(answer.status_code)
         assert time.monotonic() < deadline
@@ -158,10 +151,8 @@ def test_an_interpreter_that_ignores_everything_is_restarted_all_the_same(kernel
         "sum(range(10**12))"
     )
     before = kernel.boot
-    began = time.monotonic()
     kernel.post("restart", reason="restart", wait_s=0)
     assert kernel.ended().reason == "restart"
-    assert time.monotonic() - began < SEEN_WITHIN_S
     assert kernel.hello().boot != before
 
 

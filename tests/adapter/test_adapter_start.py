@@ -7,12 +7,11 @@ import time
 from ast import literal_eval
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
 from .adapter_process import ENDS_WITHIN_S, Kernel, running_adapter
 
-#: The local pool, like a container's runtime, kills what takes longer (it grants 1.5 s).
-STOPS_WITHIN_S = 1.2
 BROKEN = "raise ImportError('this is the wrong module')\n"
 
 
@@ -64,9 +63,7 @@ def test_an_interpreter_that_cant_be_started_is_told_with_the_reason(tmp_path: P
     (package / "__init__.py").write_text("raise ImportError('no such luck')\n")
     with running_adapter(env={"PYTHONPATH": str(tmp_path)}) as adapter:
         for _ in range(2):
-            began = time.monotonic()
             answer = adapter.post("hello", {"reader": "r", "wait_s": 30})
-            assert time.monotonic() - began < 15
             assert answer.status_code == 500
             error = answer.json()["error"]
             assert error["code"] == "InterpreterFailed"
@@ -89,7 +86,7 @@ def test_hello_says_that_the_interpreter_is_starting() -> None:
 @pytest.mark.parametrize("delay_s", [0.0, 0.15])
 def test_ending_it_while_its_interpreter_starts_leaves_nothing_behind(delay_s: float) -> None:
     with running_adapter() as adapter:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + ENDS_WITHIN_S
         while not adapter.interpreters():
             assert time.monotonic() < deadline
         time.sleep(delay_s)
@@ -103,15 +100,16 @@ def test_ending_it_while_a_cell_runs_leaves_nothing_behind() -> None:
     with running_adapter() as adapter:
         kernel = Kernel(adapter)
         kernel.hello()
-        kernel.begin("import subprocess; subprocess.Popen(['sleep', '60'])\nwhile True: pass")
+        interpreter = kernel.interpreter_pid()
+        kernel.begin("import subprocess; subprocess.Popen(['sleep', '600'])\nwhile True: pass")
         with adapter.client.stream(
             "POST",
             "/jupyter/read",
             json={"boot": kernel.boot, "reader": kernel.reader, "after": 0, "wait_s": 60},
         ):
-            began = time.monotonic()
             adapter.stop()
-        assert time.monotonic() - began < STOPS_WITHIN_S
+        # Now, not once the interpreter has noticed that its parent is gone.
+        assert not psutil.pid_exists(interpreter)
         assert adapter.remaining() == []
         assert "Traceback" not in adapter.log
 

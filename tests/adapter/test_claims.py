@@ -79,7 +79,7 @@ def test_the_interpreter_is_ended_when_ending_something_else_fails(
 
 def test_a_port_file_for_a_unix_socket_is_wrong_usage(tmp_path: Path) -> None:
     where = ("--uds", str(tmp_path / "s"), "--port-file", str(tmp_path / "port"))
-    done = subprocess.run([*COMMAND, *where], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*COMMAND, *where], capture_output=True, text=True, timeout=100)
     assert done.returncode == 2
     assert "--port-file" in done.stderr
     assert not (tmp_path / "port").exists()

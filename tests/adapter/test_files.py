@@ -343,7 +343,7 @@ def test_what_is_no_multipart_body_is_refused(shared_adapter: AdapterProcess) ->
 
 def test_more_than_azure_takes_is_413(shared_adapter: AdapterProcess) -> None:
     url = shared_adapter.client.base_url
-    connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=10)
+    connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=60)
     connection.putrequest("POST", "/files")
     connection.putheader("content-type", "multipart/form-data; boundary=x")
     connection.putheader("content-length", str(200 * 1024**2))

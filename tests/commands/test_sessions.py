@@ -24,7 +24,7 @@ def sessions(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-c", COMMAND, "sessions", *arguments],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
         check=False,
     )
 

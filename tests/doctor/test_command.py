@@ -40,7 +40,7 @@ DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "doctor.md"
 def doctor(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, **(env or {}), "COLUMNS": "80"}
     return subprocess.run(
-        [*DOCTOR, *arguments], env=environ, capture_output=True, text=True, check=False, timeout=90
+        [*DOCTOR, *arguments], env=environ, capture_output=True, text=True, check=False, timeout=200
     )
 
 
@@ -126,7 +126,7 @@ def test_a_signal_ends_it_as_ctrl_c_does(number: signal.Signals) -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert asked.wait(30)
             process.send_signal(number)
-            process.communicate(timeout=30)
+            process.communicate(timeout=100)
     assert process.returncode != -number
 
 

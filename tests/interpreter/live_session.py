@@ -19,7 +19,7 @@ from azure_session_kernel.wire import BootEnded, Gap, Hello, Message, Oversized
 
 from ..conftest import RunningPool
 
-LIMIT_S = 30.0
+LIMIT_S = 100.0
 
 
 class FixedToken:

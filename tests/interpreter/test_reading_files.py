@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 
 from azure_session_kernel.errors import SessionKernelError
 from azure_session_kernel.executors.mailbox.reader import AHEAD, MailboxReader, Position
@@ -76,12 +75,10 @@ async def test_what_the_session_says_it_has_written_is_fetched_at_once_and_taken
     session = Distant()
     reader = _reader(session)
     session.written = 20
-    began = time.monotonic()
     reader.expect(20)
     await _read(session, 20)
     assert texts(session.messages) == "".join(f"{n} " for n in range(1, 21))
     assert session.most == AHEAD
-    assert time.monotonic() - began < 20 * TRIP_S
     await reader.aclose()
 
 

@@ -20,7 +20,7 @@ async def run(folder: Path) -> dict[str, Any]:
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     resources = {"metadata": {"path": str(folder)}}
     client = NotebookClient(
-        notebook, kernel_name="azure-session", timeout=60, startup_timeout=60, resources=resources
+        notebook, kernel_name="azure-session", timeout=200, startup_timeout=200, resources=resources
     )
     await client.async_execute()
     return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}

@@ -101,7 +101,7 @@ def test_sigterm_stops_the_session(start_kernel: StartKernel, local_pool: Runnin
     kernel = start_kernel()
     identifier, process = kernel.identifier, kernel.process
     process.terminate()
-    wait_until(lambda: not alive(process.pid), 2.5)
+    wait_until(lambda: not alive(process.pid))
     assert identifier not in _sessions(local_pool)
 
 
@@ -145,7 +145,7 @@ def test_a_kernel_whose_parent_was_killed_ends_and_stops_its_session(
     assert identifier in _sessions(local_pool)
     parent.kill()
     parent.wait()
-    wait_until(lambda: not alive(process.pid), 5)
+    wait_until(lambda: not alive(process.pid))
     assert identifier not in _sessions(local_pool)
 
 

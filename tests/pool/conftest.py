@@ -72,7 +72,7 @@ def run_front() -> RunFront:
         url = pool_url(listener)
         async with (
             running(pool, listener, TOKEN),
-            httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client,
+            httpx.AsyncClient(base_url=url, headers=headers, timeout=100) as client,
         ):
             yield Front(pool, client, clock)
 

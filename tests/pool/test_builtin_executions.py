@@ -217,7 +217,7 @@ async def test_what_takes_too_long_fails_and_is_not_interrupted(tmp_path: Path) 
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://session", timeout=30) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://session", timeout=100) as client,
     ):
         code = (
             "import pathlib, time\nwhile not pathlib.Path('go').exists(): time.sleep(0.01)\n"

@@ -141,7 +141,7 @@ def test_a_part_of_a_file_can_be_had(
 
 def test_more_than_128_mb_is_413_before_all_of_it_is_sent(plane: DataPlane) -> None:
     url = plane.client.base_url
-    connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=30)
+    connection = http.client.HTTPConnection(url.host, url.port or 80, timeout=100)
     query = f"identifier={plane.identifier}&api-version={plane.version}"
     connection.putrequest("POST", f"{url.path}files?{query}")
     connection.putheader("authorization", plane.client.headers["authorization"])

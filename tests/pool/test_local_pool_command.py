@@ -77,7 +77,7 @@ def test_sessions_do_not_outlive_a_pool_that_was_killed(start_pool: StartPool) -
     assert sessions
     pool.process.kill()
     pool.process.wait()
-    _, alive = psutil.wait_procs(sessions, timeout=10)
+    _, alive = psutil.wait_procs(sessions, timeout=60)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -154,9 +153,7 @@ def test_a_session_that_takes_cells_and_answers_for_another_boot_ends_them(
         return Answer(409, json.dumps(refusal).encode())
 
     kernel = hostile(respond)
-    begun = time.monotonic()
     assert kernel.run("1").error["ename"] == "SessionLost"
-    assert time.monotonic() - begun < 10
     assert next(hellos) < 50
     assert is_alive(kernel)
 

@@ -4,8 +4,10 @@ measured by ``benchmarks/side_by_side.py``.
 
 from __future__ import annotations
 
+from azure_session_kernel.adapter.interpreter_host import EXIT_GRACE_S
 from azure_session_kernel.ending import RESTART_BUDGET_S, STOP_BUDGET_S
 from azure_session_kernel.interrupts import ANSWER_S, KILL_S, PATIENCE_S, REACH_S, SENDING_S
+from azure_session_kernel.localpool.process import STOP_WITHIN_S
 
 #: The design's promise, from an interrupt to the end of the cell, whatever the network does.
 A_SECOND = 1.0
@@ -26,3 +28,7 @@ def test_a_cell_that_outlives_a_confirmed_interrupt_is_over_in_time_for_nbgrader
 
 def test_a_session_is_stopped_or_restarted_before_the_kernel_gets_a_sigterm() -> None:
     assert max(STOP_BUDGET_S, RESTART_BUDGET_S) + 0.2 < SIGTERM_S
+
+
+def test_an_interpreter_that_is_asked_to_exit_has_gone_before_its_pool_loses_patience() -> None:
+    assert EXIT_GRACE_S < STOP_WITHIN_S
