@@ -280,7 +280,7 @@ def test_lab_opens_on_a_copy_with_the_kernel_of_the_pool(person: Person) -> None
             if (found := re.search(r"(http://localhost:\d+)/lab\S*\?(token=\w+)", line))
         )
         # JupyterLab prints its address a moment before it listens.
-        with httpx.Client(transport=httpx.HTTPTransport(retries=6)) as client:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8), timeout=100) as client:
             specs = client.get(f"{url[1]}/api/kernelspecs?{url[2]}").json()
         process.send_signal(signal.SIGINT)
         process.stderr.read()

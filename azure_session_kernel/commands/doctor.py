@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from ..doctor.examination import examine
 from ..doctor.screen import show
 from ..doctor.state import STALL_S, Options
 from ..errors import SessionKernelError
-
-#: A closed terminal ends doctor as Ctrl-C does; Windows has no such signal.
-_ENDINGS: Final = (signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
+from . import signals
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -65,28 +60,18 @@ def run(args: argparse.Namespace) -> int:
     )
     # What is logged on the way is said by the report.
     logging.getLogger("azure_session_kernel").addHandler(logging.NullHandler())
-    # Under nohup a closed terminal is to be ignored.
-    heeded = [number for number in _ENDINGS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, _interrupt) for number in heeded}
     try:
-        report = asyncio.run(examine(options, os.environ))
+        report = signals.run(examine(options, os.environ))
     except ValueError as error:
         refuse(str(error))
     except SessionKernelError as error:
         print(f"doctor could not run: {error}", file=sys.stderr)
         return 2
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if args.json:
         print(json.dumps(report.as_json(), indent=1))
     else:
         show(report, verbose=args.verbose)
     return 0 if report.healthy else 1
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _seconds(text: str) -> float:

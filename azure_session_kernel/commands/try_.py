@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import io
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
@@ -21,6 +18,7 @@ from ..trial.notebook import NotebookUnusable, copy_path, find_notebook, read_no
 from ..trial.runner import Outcome, run_notebook
 from ..trial.screen import Screen
 from ..trial.surroundings import KernelUnusable, Surroundings, trial_surroundings
+from . import signals
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -52,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         path = find_notebook(args.notebook)
         notebook = read_notebook(path)
         copy = copy_path(path, args.output, ".lab.ipynb" if args.lab else ".executed.ipynb")
-        with _stopped_by_signals():
+        with signals.heeded():
             return _lab(args, notebook, copy) if args.lab else _run(args, path, notebook, copy)
     except (NotebookUnusable, KernelUnusable) as error:
         refuse(str(error))
@@ -68,7 +66,7 @@ def _run(args: argparse.Namespace, path: Path, notebook: NotebookNode, copy: Pat
             screen.header(path, surroundings.kernel_name)
             # The notebook's files are beside it; those of the shipped one, where the user is.
             folder = path.resolve().parent if args.notebook else Path.cwd()
-            asyncio.run(run_notebook(notebook, surroundings, screen, outcome, folder))
+            signals.run(run_notebook(notebook, surroundings, screen, outcome, folder))
     except KeyboardInterrupt:
         outcome.problem = "interrupted"
         raise
@@ -115,19 +113,3 @@ def prepare_copy(notebook: NotebookNode, copy: Path, surroundings: Surroundings)
         name = surroundings.kernel_name
         notebook.metadata["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
         save(notebook, copy)
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a trial as Ctrl-C does: with everything stopped."""
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), _interrupt) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

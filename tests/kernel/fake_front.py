@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -17,10 +17,13 @@ BOOT = "b-fake"
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer, or with ``keep_open`` one whose end never comes."""
+    """A whole answer, or with ``keep_open`` one whose end never comes.
+
+    :ivar body: all of it, or its parts as they come.
+    """
 
     status: int = 200
-    body: bytes = b""
+    body: bytes | Iterable[bytes] = b""
     headers: dict[str, str] = field(default_factory=dict)
     keep_open: bool = False
 
@@ -47,9 +50,11 @@ class FakeFront:
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.end_headers()  # HTTP/1.0: the end of the connection ends the answer
+                parts = [answer.body] if isinstance(answer.body, bytes) else answer.body
                 try:
-                    self.wfile.write(answer.body)
-                    self.wfile.flush()
+                    for part in parts:
+                        self.wfile.write(part)
+                        self.wfile.flush()
                 except OSError:
                     return
                 if answer.keep_open:
@@ -108,14 +113,18 @@ class FakeSession:
                 accepted = [message["header"]["msg_id"]]
                 return _json_answer({"boot": BOOT, "accepted": accepted, "repeated": []})
             case "/jupyter/read":
-                self._sent.wait()
-                script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
-                lines = b"".join(line + b"\n" for line in script(self._msg_id))
-                return Answer(body=lines, keep_open=True)
+                return Answer(body=self._read(), keep_open=True)
             case "/jupyter/interrupt":
                 return _json_answer({"boot": BOOT, "outcome": "signalled"})
             case _:
                 return _json_answer({})
+
+    def _read(self) -> Iterator[bytes]:
+        # At once, as an adapter does: else the kernel takes it for held back, and asks again.
+        yield b'{"event": "keepalive"}\n'
+        self._sent.wait()
+        script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+        yield b"".join(line + b"\n" for line in script(self._msg_id))
 
     def close(self) -> None:
         self._sent.set()
