@@ -181,6 +181,10 @@ def _(front: Front) -> Any:
         "figure, axes = plt.subplots(num='f', figsize=(2, 2))\naxes.plot([1, 4, 9])\nfigure.canvas"
     )
     assert made.content["status"] == "ok", made.content
+    # Else the cursor is a clock for a while, whenever the last drawing is a second old.
+    front.cell(
+        "import contextlib\nfigure.canvas.toolbar._wait_cursor_for_draw_cm = contextlib.nullcontext"
+    )
     model_id = front.value("figure.canvas.comm.comm_id").strip("'")
     for kind in ("send_image_mode", "refresh", "initialized"):
         front.ask("comm_msg", _custom(model_id, {"type": kind}))

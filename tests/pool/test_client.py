@@ -454,9 +454,9 @@ Served = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 async def serving(answer: Served) -> AsyncIterator[PoolClient]:
     """A client of a loopback server whose every connection is handled by ``answer``."""
     writers: list[asyncio.StreamWriter] = []
+    handling: list[asyncio.Task[None]] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
         try:
             await answer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -464,7 +464,11 @@ async def serving(answer: Served) -> AsyncIterator[PoolClient]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        handling.append(asyncio.create_task(handle(reader, writer)))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     client = PoolClient(parse_endpoint(f"http://127.0.0.1:{port}"), FixedToken(TOKEN), IDENTIFIER)
     try:
@@ -472,6 +476,13 @@ async def serving(answer: Served) -> AsyncIterator[PoolClient]:
     finally:
         await client.aclose()
         server.close()
+        # Also a connection that is only just being accepted: its client may have left long ago.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, *handling, return_exceptions=True)
         for writer in writers:
             writer.close()
         await asyncio.gather(*(w.wait_closed() for w in writers), return_exceptions=True)

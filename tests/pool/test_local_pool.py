@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
@@ -108,6 +109,8 @@ async def test_an_answer_that_comes_before_the_bodys_end_is_passed_on(front: Fro
     writer.write(f"{head}authorization: Bearer {TOKEN}\r\n\r\nx".encode())
     assert await reader.readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
     writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
     assert (await front.get("/health")).status_code == 200
 
 
