@@ -11,7 +11,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from azure_session_kernel.trial.runner import AttentiveClient
 
 from .conftest import PoolOfKind
 
@@ -32,7 +33,7 @@ Output = Mapping[str, Any]
 Outputs = dict[str, list[Output]]
 
 
-class Person(NotebookClient):
+class Person(AttentiveClient):
     """Answers questions, and interrupts the cell with that tag in its third turn."""
 
     km: Any

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import zmq
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -42,7 +43,24 @@ class KernelDied(Exception):
     """The kernel ended, or did not answer, before the first cell."""
 
 
-class ShownNotebook(NotebookClient):
+class AttentiveClient(NotebookClient):
+    """Misses no reply.
+
+    Where nbclient answers an ``Output`` widget, ``jupyter_client`` sends past ``zmq.asyncio``
+    (``Session.send``), and a reply that has come by then is seen when the next message arrives:
+    after a cell's last one, never.
+    """
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        output: NotebookNode | None = super().process_message(msg, cell, cell_index)
+        if self.kc is not None and self.kc.shell_channel.socket is not None:
+            self.kc.shell_channel.socket.get(zmq.EVENTS)  # asking for them wakes who waits
+        return output
+
+
+class ShownNotebook(AttentiveClient):
     """A notebook client that shows every message before it stores it."""
 
     def __init__(self, notebook: NotebookNode, screen: Screen, **options: Any) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+
+from azure_session_kernel.trial.runner import AttentiveClient
 
 from ..conftest import PoolOfKind
 from .case import difference_between
@@ -22,15 +23,13 @@ WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _TIMING = re.compile(r"\[\d\d:\d\d&lt;\d\d:\d\d,[^\]]*\]")
 
 
-#: Where it answers an ``Output`` widget, nbclient can miss that a reply has come, from either
-#: kernel, and then looks again after so long.
-CELL_LIMIT_S = 20
+CELL_LIMIT_S = 200
 
 
 async def _executed(kernel_name: str) -> Any:
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    client = NotebookClient(
-        notebook, kernel_name=kernel_name, timeout=CELL_LIMIT_S, startup_timeout=60
+    client = AttentiveClient(
+        notebook, kernel_name=kernel_name, timeout=CELL_LIMIT_S, startup_timeout=CELL_LIMIT_S
     )
     await client.async_execute()
     return notebook
