@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ..kernel.live_kernel import gate, waits_for
 from .case import Section
 from .front import Exchange, Front
 from .subshell_cases import create_subshell, delete_subshell
@@ -105,9 +106,12 @@ def _(front: Front) -> Any:
 @case("`comm_msg` to the main shell", "answered when the running cell is over")
 def _(front: Front) -> Any:
     open_comm(front)
-    cell = front.send("execute_request", {"code": "import time\nprint('on')\ntime.sleep(0.4)"})
-    front.wait_for_text(cell["header"]["msg_id"], "on")
-    asked = front.send("comm_msg", message({"n": 2}))
+    with gate() as opened:
+        cell = front.send("execute_request", {"code": f"print('on')\n{waits_for(opened)}"})
+        front.wait_for_text(cell["header"]["msg_id"], "on")
+        asked = front.send("comm_msg", message({"n": 2}))
+        opened.touch()
+        front.finish_without_reply(cell)
     seen = front.outcome(cell).seen(), front.outcome(asked).seen()
     front.ask("comm_close", message({}))
     return seen
@@ -122,13 +126,19 @@ def _(front: Front) -> Any:
 )
 def _(front: Front) -> Any:
     open_comm(front)
-    code = "import asyncio\nprint('on')\nawait asyncio.sleep(0.6)\nprint('off')"
-    cell = front.send("execute_request", {"code": code})
-    front.wait_for_text(cell["header"]["msg_id"], "on")
-    asked = front.send("comm_msg", message({"n": 2}))
-    msg_id = asked["header"]["msg_id"]
-    answer = front.wait_for(msg_id, lambda m: m["msg_type"] == "comm_msg")
-    running = front.outcome(cell).seen()
+    with gate() as opened:
+        code = (
+            "import asyncio, os\nprint('on')\n"
+            f"while not os.path.exists({str(opened)!r}): await asyncio.sleep(0.01)\n"
+            "print('off')"
+        )
+        cell = front.send("execute_request", {"code": code})
+        front.wait_for_text(cell["header"]["msg_id"], "on")
+        asked = front.send("comm_msg", message({"n": 2}))
+        msg_id = asked["header"]["msg_id"]
+        answer = front.wait_for(msg_id, lambda m: m["msg_type"] == "comm_msg")
+        opened.touch()
+        running = front.outcome(cell).seen()
     front.ask("comm_close", message({}))
     types = [m["msg_type"] for m in front.messages_of(msg_id)]
     return answer["content"], types, running
@@ -139,7 +149,7 @@ def _(front: Front) -> Any:
     subshell = create_subshell(front)
     opened = open_comm(front, subshell_id=subshell).seen()
     front.cell("import threading\ngo = threading.Event()")
-    cell = front.send("execute_request", {"code": "print('on')\n_ = go.wait(20)"})
+    cell = front.send("execute_request", {"code": "print('on')\n_ = go.wait(100)"})
     front.wait_for_text(cell["header"]["msg_id"], "on")
     beside = front.ask("comm_msg", message({"n": 3}), subshell_id=subshell, buffers=[b"\x01"])
     front.cell("go.set()", subshell_id=subshell)
@@ -154,10 +164,12 @@ def _(front: Front) -> Any:
 def _(front: Front) -> Any:
     open_comm(front)
     subshell = create_subshell(front)
-    code = "import time\nprint('on')\ntime.sleep(0.4)"
-    cell = front.send("execute_request", {"code": code})
-    front.wait_for_text(cell["header"]["msg_id"], "on")
-    asked = front.send("comm_msg", message({"n": 3}), subshell_id=subshell, buffers=[b"\x01"])
+    with gate() as opened:
+        cell = front.send("execute_request", {"code": f"print('on')\n{waits_for(opened)}"})
+        front.wait_for_text(cell["header"]["msg_id"], "on")
+        asked = front.send("comm_msg", message({"n": 3}), subshell_id=subshell, buffers=[b"\x01"])
+        opened.touch()
+        front.finish_without_reply(cell)
     seen = front.outcome(cell).seen(), front.outcome(asked).seen()
     delete_subshell(front, subshell)
     front.ask("comm_close", message({}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from ..kernel.live_kernel import JupyterMessage
+from ..kernel.live_kernel import JupyterMessage, gate, waits_for
 from .case import Section
 from .front import Exchange, Front
 from .subshell_cases import create_subshell, delete_subshell
@@ -61,8 +61,8 @@ def _(front: Front) -> Any:
         "import sys\nfor n in range(3):\n"
         "    print(n, flush=True)\n    print(-n, file=sys.stderr, flush=True)",
         "print('a\\r\\u2028\\U0001f40d', end='')",
-        # What a child prints is read by a thread, which on a busy machine needs a moment.
-        "import subprocess, time\n_ = subprocess.run(['echo', 'from a child'])\ntime.sleep(0.3)",
+        # What a child prints is read by a thread, which on a busy machine needs its time.
+        "import subprocess, time\n_ = subprocess.run(['echo', 'from a child'])\ntime.sleep(1)",
     )
 
 
@@ -124,10 +124,12 @@ def _without_ipyparallel(seen: Any) -> Any:
     without=_without_ipyparallel,
 )
 def _(front: Front) -> Any:
-    # Sent at once: they are all there when the first one's error is.
-    first = front.send("execute_request", _code("import time; time.sleep(0.5); 1 / 0"))
-    second = front.send("execute_request", _code("'aborted'"))
-    asked = front.send("complete_request", {"code": "impor", "cursor_pos": 5})
+    with gate() as opened:
+        first = front.send("execute_request", _code(f"{waits_for(opened)}1 / 0"))
+        second = front.send("execute_request", _code("'aborted'"))
+        asked = front.send("complete_request", {"code": "impor", "cursor_pos": 5})
+        opened.touch()
+        front.finish_without_reply(first)
     seen = [front.outcome(sent).seen() for sent in (first, second, asked)]
     return [*seen, front.cell("'runs'").seen()]
 
@@ -146,7 +148,7 @@ def _code(code: str) -> dict[str, Any]:
 
 _THREAD: Final = (
     "import threading\ngo, over = threading.Event(), threading.Event()\n"
-    "def late():\n    go.wait(20)\n    print('late', flush=True)\n    display('shown late')\n"
+    "def late():\n    go.wait(100)\n    print('late', flush=True)\n    display('shown late')\n"
     "    over.set()\n"
     "threading.Thread(target=late).start()"
 )
@@ -165,7 +167,7 @@ def _(front: Front) -> Any:
 )
 def _(front: Front) -> Any:
     first = front.cell(_THREAD).sent
-    second = front.cell("go.set()\n_ = over.wait(20)\nprint('second')").sent
+    second = front.cell("go.set()\n_ = over.wait(100)\nprint('second')").sent
     assert _shown(front, first) == []
     return _shown(front, second)
 
@@ -317,10 +319,12 @@ def _(front: Front) -> Any:
 )
 def _(front: Front) -> Any:
     subshell = create_subshell(front)
-    cell = front.send("execute_request", _code("print('on')\nimport time\ntime.sleep(0.5)"))
-    front.wait_for_text(cell["header"]["msg_id"], "on")
-    front.cell("'beside'", subshell_id=subshell)
-    front.outcome(cell)
+    with gate() as opened:
+        cell = front.send("execute_request", _code(f"print('on')\n{waits_for(opened)}"))
+        front.wait_for_text(cell["header"]["msg_id"], "on")
+        front.cell("'beside'", subshell_id=subshell)
+        opened.touch()
+        front.outcome(cell)
     delete_subshell(front, subshell)
     states = [m for m in front.messages_of(cell["header"]["msg_id"]) if m["msg_type"] == "status"]
     return [m["content"]["execution_state"] for m in states]
@@ -334,7 +338,7 @@ def _(front: Front) -> Any:
     sent = front.send("execute_request", _code("import time\nprint('on')\ntime.sleep(60)"))
     front.wait_for_text(sent["header"]["msg_id"], "on")
     # As a person, who sees the cell run before they stop it.
-    time.sleep(0.2)
+    time.sleep(1)
     interrupted = front.ask("interrupt_request", {}, channel="control").seen()
     return interrupted, front.outcome(sent).seen(), front.cell("'alive'").seen()
 

@@ -34,5 +34,5 @@ def _(front: Front) -> Any:
     reply = front.reply_on("control", sent["header"]["msg_id"])
     copy = front.wait_for(sent["header"]["msg_id"], lambda m: m["msg_type"] == "shutdown_reply")
     assert front.km.provisioner is not None
-    ended = front.km.provisioner.process.wait(20)  # type: ignore[attr-defined]
+    ended = front.km.provisioner.process.wait(100)  # type: ignore[attr-defined]
     return Exchange(sent, [copy], reply).seen(), ended

@@ -58,7 +58,7 @@ def _(front: Front) -> Any:
 def _(front: Front) -> Any:
     subshell = create_subshell(front)
     front.cell("import threading\ngo = threading.Event()")
-    cell = front.send("execute_request", {"code": "print('on')\n_ = go.wait(20)"})
+    cell = front.send("execute_request", {"code": "print('on')\n_ = go.wait(100)"})
     front.wait_for_text(cell["header"]["msg_id"], "on")
     beside = front.cell("go.set()\n'beside'", subshell_id=subshell).seen()
     seen = front.outcome(cell).seen()
@@ -70,7 +70,7 @@ def _(front: Front) -> Any:
 def _(front: Front) -> Any:
     subshell = create_subshell(front)
     front.cell("import threading\ngo = threading.Event()\nasked_beside = 1")
-    cell = front.send("execute_request", {"code": "print('on')\n_ = go.wait(20)"})
+    cell = front.send("execute_request", {"code": "print('on')\n_ = go.wait(100)"})
     front.wait_for_text(cell["header"]["msg_id"], "on")
     code = {"code": "asked_besid", "cursor_pos": 11}
     seen = [

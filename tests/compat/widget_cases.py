@@ -167,10 +167,10 @@ def _(front: Front) -> Any:
     front.cell(PREPARE)
     front.cell(
         "import threading\nlabel, done = w.Label(), threading.Event()\n"
-        "def work():\n    go.wait(20)\n    label.value = 'from a thread'\n    done.set()\n"
+        "def work():\n    go.wait(100)\n    label.value = 'from a thread'\n    done.set()\n"
         "go = threading.Event()\nthreading.Thread(target=work).start()"
     )
-    seen = front.cell("go.set()\n_ = done.wait(20)").seen()
+    seen = front.cell("go.set()\n_ = done.wait(100)").seen()
     return seen, front.cell("w.Widget.close_all()").seen()
 
 

@@ -135,7 +135,7 @@ async def test_output_of_a_cell_whose_kernel_went_away_is_read_by_the_next(
     identifier = new_identifier()
     async with live_session(pool, identifier) as before:
         await before.run("import threading; go = threading.Event()")
-        late = "def late():\n    go.wait(20); print('late', flush=True)\n"
+        late = "def late():\n    go.wait(100); print('late', flush=True)\n"
         asked = await before.send(cell(late + "threading.Thread(target=late).start(); go.set()"))
         await before.executor.aclose()
     async with live_session(pool, identifier) as after:

@@ -123,7 +123,7 @@ async def test_an_interrupt_for_a_cell_that_is_over_stops_nothing(session: LiveS
 
 async def test_what_a_thread_prints_late_belongs_to_its_cell(session: LiveSession) -> None:
     await session.run("import threading; go = threading.Event()")
-    late = "def late():\n    go.wait(20); print('late')\n"
+    late = "def late():\n    go.wait(100); print('late')\n"
     asked = await session.send(cell(late + "threading.Thread(target=late).start()"))
     await session.over(asked)
     await session.run("go.set()")

@@ -76,10 +76,10 @@ async def test_a_result_whose_answer_was_lost_is_asked_for(pool: RunningPool) ->
 async def test_an_interpreter_that_is_busy_is_waited_for_and_not_taken_for_lost(
     start_pool: StartPool,
 ) -> None:
-    pool = start_pool("--kind", "interpreter", "--execution-limit", "1")
+    pool = start_pool("--kind", "interpreter", "--execution-limit", "3")
     async with live_session(pool, transport=Way(without_files)) as session:
         await session.run("x = 5")
-        late = error_of(await session.run("import time; time.sleep(3)"))
+        late = error_of(await session.run("import time; time.sleep(5)"))
         assert "longer than one execution may take" in late["evalue"]
         assert result(await session.run("x")) == "5"
 

@@ -21,12 +21,12 @@ from .way import Way, without_files
 
 
 async def test_the_oldest_api_without_folders_carries_a_mailbox_too(start_pool: StartPool) -> None:
-    """Its pool also ends executions after a second: the cells go on all the same."""
-    options = ("--api-versions", "2024-02-02-preview", "--execution-limit", "1")
+    """Its pool also ends executions after three seconds: the cells go on all the same."""
+    options = ("--api-versions", "2024-02-02-preview", "--execution-limit", "3")
     pool = start_pool("--kind", "interpreter", *options)
     async with live_session(pool) as session:
         assert ("api-version", "2024-02-02-preview") in session.executor.session_rows()
-        seen = await session.run("import time; time.sleep(2.5); print('done'); 6 * 7")
+        seen = await session.run("import time; time.sleep(4); print('done'); 6 * 7")
         assert (texts(seen), result(seen)) == ("done\n", "42")
         asked = await session.send(cell("input('? ')"))
         await session.until(lambda: any(m.msg_type == "input_request" for m in session.messages))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -224,10 +225,12 @@ async def test_from_afar_output_comes_in_fewer_and_larger_files(pool: RunningPoo
     async with live_session(pool, transport=Way(handle)) as session:
         await session.run("import time")
         before = len(session.messages)
+        begun = time.monotonic()
         await session.run("for i in range(20): print(i, flush=True); time.sleep(0.06)")
+        trips = (time.monotonic() - begun) / 0.3
         streams = [m for m in session.messages[before:] if m.msg_type == "stream"]
         assert "".join(texts([m]) for m in streams) == "".join(f"{i}\n" for i in range(20))
-        assert len(streams) <= 10
+        assert len(streams) <= 2 * trips
 
 
 async def test_a_crash_before_the_first_output_is_the_interpreters(pool: RunningPool) -> None:

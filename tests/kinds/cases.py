@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..compat.front import Exchange, Front
+from ..kernel.live_kernel import gate, waits_for
 from .capability import Cannot, Capability, Differs, Observe
 
 TABLE: Final[list[Capability]] = []
@@ -198,8 +199,11 @@ def _(front: Front) -> Any:
 
 @capability("Cells that wait are aborted after an error")
 def _(front: Front) -> Any:
-    first = front.send("execute_request", _code("import time; time.sleep(0.5); 1 / 0"))
-    second = front.send("execute_request", _code("'aborted'"))
+    with gate() as opened:
+        first = front.send("execute_request", _code(f"{waits_for(opened)}1 / 0"))
+        second = front.send("execute_request", _code("'aborted'"))
+        opened.touch()
+        front.finish_without_reply(first)
     outcomes = [front.outcome(sent) for sent in (first, second)]
     return [outcome.content["status"] for outcome in outcomes], front.cell("print(1)").seen()
 
@@ -241,7 +245,7 @@ def _(front: Front) -> Any:
     front.cell("kept = 1")
     sent = front.send("execute_request", _code("import time\ntime.sleep(60)"))
     front.wait_until_running(sent["header"]["msg_id"])
-    time.sleep(0.2)  # as a person, who sees the cell run before they stop it
+    time.sleep(1)  # as a person, who sees the cell run before they stop it
     front.interrupt()
     ended: Exchange = front.outcome(sent)
     return ended.content["ename"], front.cell("print(kept)").seen()

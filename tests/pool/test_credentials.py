@@ -62,7 +62,7 @@ class FakeAzure:
     def get_token(self, *scopes: str) -> Token:
         self.scopes += scopes
         self.threads.add(threading.get_ident())
-        self.may_answer.wait(10)
+        self.may_answer.wait(100)
         if self.error is not None:
             raise self.error
         self.issued += 1

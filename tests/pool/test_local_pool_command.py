@@ -48,7 +48,7 @@ def test_a_signal_ends_the_pool_its_sessions_and_its_record(
         client.get("/health", params={"identifier": "someone"})
     assert pool.session_processes()
     pool.process.send_signal(signum)
-    assert pool.process.wait(5) == 0
+    assert pool.process.wait(60) == 0
     assert not pool.session_processes()
     assert not pool.record_path.exists()
     assert not list(pool.temporary.iterdir())

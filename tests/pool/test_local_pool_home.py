@@ -181,4 +181,4 @@ def test_a_process_that_a_session_has_left_behind_ends(other: OtherPool) -> None
         assert process.poll() is None
         killed = other.kill()
         assert remove_left_behind() == [killed]
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from azure_session_kernel.opening import LOOPBACK_OUTAGE_S
 from azure_session_kernel.pool.local import LocalPool, write_record
 from azure_session_kernel.wire import MAX_BODY_BYTES
 
-from ..kernel.live_kernel import Cell, LiveKernel, leases, wait_until
+from ..kernel.live_kernel import Cell, LiveKernel, gate, leases, wait_until, waits_for
 from .conftest import FaultyPool, StartKernel
 
 SEND, READ = "/jupyter/send", "/jupyter/read"
@@ -184,8 +183,11 @@ def test_a_killed_adapter_is_told_and_the_next_cell_works(
 def test_an_interpreter_that_is_killed_while_a_cell_runs_is_told(
     kernel: LiveKernel, faulty: FaultyPool, tmp_path: Path
 ) -> None:
-    faulty.arm(on(SEND, "kill_interpreter", seconds=0.5))
-    cell = kernel.run(counted(tmp_path / "runs") + "\nimport time; time.sleep(20)")
+    running = kernel.execute(counted(tmp_path / "runs") + "\nimport time; time.sleep(600)")
+    kernel.wait_for_text(running, "line 199\n")
+    faulty.arm(on(SEND, "kill_interpreter"))
+    kernel.kc.control_channel.send(kernel.kc.session.msg("usage_request"))
+    cell = kernel.finish(running)
     assert cell.error["ename"] == "InterpreterDied"
     assert cell.text() == LINES
     assert runs(tmp_path / "runs") == 1
@@ -234,11 +236,11 @@ def test_behind_a_proxy_that_buffers_output_still_comes_while_the_cell_runs(
     faulty.arm({"fault": "buffer", "path": READ, "every": 1})
     kernel = start_kernel()
     kernel.run("1")  # notices the proxy
-    begun = time.monotonic()
-    cell = kernel.execute("import time\nprint('first', flush=True)\ntime.sleep(3)")
-    kernel.wait_for_text(cell, "first", limit_s=2.5)
-    kernel.finish(cell)
-    assert time.monotonic() - begun < 8
+    with gate() as opened:
+        cell = kernel.execute(f"print('first', flush=True)\n{waits_for(opened)}")
+        kernel.wait_for_text(cell, "first")
+        opened.touch()
+        kernel.finish(cell)
 
 
 def test_of_two_kernels_that_claim_one_session_the_newer_wins_and_the_older_says_so(
