@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 RUNNING = "[*]:"
 COMPLETION_TRIES = 5
-COMPLETION_LIMIT_S = 3
+COMPLETION_LIMIT_S = 20
 FINISHED = re.compile(r"^\[\d+\]:$")
 
 
@@ -132,9 +132,8 @@ class NotebookPage:
     def complete(self, index: int) -> None:
         """Press Tab at the end of a cell until the completer's list is there.
 
-        JupyterLab gives a kernel 1 s; the first answer of a new one can take longer (jedi's cache).
-        Another cell is visited between: entering a cell gives it the completer, should another cell
-        still have it.
+        Should another cell still have the completer: another one is visited between, as entering a
+        cell gives it the completer.
         """
         for _ in range(COMPLETION_TRIES):
             self.press("Tab")

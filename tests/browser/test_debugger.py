@@ -11,8 +11,8 @@ from .conftest import OpenNotebook
 from .notebook_page import RUNNING, NotebookPage
 
 KIND = "container"
-TURN_ON_TRIES = 3
-TURN_ON_LIMIT_S = 15
+TURN_ON_TRIES = 5
+TURN_ON_LIMIT_S = 40
 CODE = (
     "def half(x):\n    y = x // 2\n    return y\n\n"
     "total = half(10) + half(4)\nprint('total', total)"
