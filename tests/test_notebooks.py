@@ -15,6 +15,7 @@ import pytest
 from azure_session_kernel.trial.runner import AttentiveClient
 
 from .conftest import PoolOfKind
+from .kernel.live_kernel import PATIENT
 
 KIND = "container"
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -65,7 +66,7 @@ class Person(AttentiveClient):
 
 def _person(name: str, kernel_name: str) -> Person:
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)  # type: ignore[no-untyped-call]
-    return Person(notebook, kernel_name=kernel_name, timeout=200, startup_timeout=200)
+    return Person(notebook, kernel_name=kernel_name, **PATIENT)
 
 
 async def _run_here_and_there(name: str) -> tuple[Outputs, Outputs]:

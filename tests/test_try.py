@@ -29,8 +29,9 @@ TRY = (sys.executable, "-c", "from azure_session_kernel.cli import main; raise S
 ENDS_WITHIN_S = 100.0
 
 
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @dataclass
@@ -56,8 +57,8 @@ class Person:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            # A test run in the background of a script inherits that Ctrl-C is ignored.
-            preexec_fn=_heed_ctrl_c if os.name == "posix" else None,
+            # In the background of a script Ctrl-C is ignored, under nohup a closed terminal.
+            preexec_fn=_heed_signals if os.name == "posix" else None,
         )
         try:
             yield process

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azure_session_kernel.adapter import message_log, spill
+from azure_session_kernel.adapter import message_log, spill, stream_merger
 from azure_session_kernel.adapter.message_log import MessageLog
 from azure_session_kernel.wire import (
     BootEnded,
@@ -76,7 +76,7 @@ def big(label: str, size: int = 10_000) -> Message:
 
 async def next_of(read: AsyncIterator[bytes]) -> list[LogLine]:
     """The next lines of a read; none when it has ended."""
-    return lines_of(await asyncio.wait_for(anext(read, b""), 1))
+    return lines_of(await asyncio.wait_for(anext(read, b""), 60))
 
 
 async def begun(read: AsyncIterator[bytes]) -> asyncio.Future[list[LogLine]]:
@@ -155,9 +155,9 @@ async def test_a_read_once_ends_with_the_first_lines(new_log: NewLog) -> None:
 
 
 async def test_a_silent_read_carries_keep_alive_lines(new_log: NewLog) -> None:
-    found = await lines(new_log(keepalive_s=0.01), wait_s=0.045)
+    found = await lines(new_log(keepalive_s=0.01), wait_s=0.5)
     assert found[-1] == EndOfRead()
-    assert 2 <= found.count(KeepAlive()) <= 4
+    assert 2 <= found.count(KeepAlive()) <= 50
     assert len(found) == found.count(KeepAlive()) + 1
 
 
@@ -415,12 +415,15 @@ async def test_what_stands_for_a_message_is_small_itself(
     assert line.parent_header == {"msg_id": "p"}
 
 
-async def test_a_closed_log_calls_nobody_back(new_log: NewLog) -> None:
+async def test_a_closed_log_calls_nobody_back(
+    new_log: NewLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_merger, "WINDOW_S", 0.5)
     log = new_log()
     log.append(stream("a"))
     log.append(stream("b"))
     log.close()
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.6)
     assert log.next == 2
 
 

@@ -13,6 +13,7 @@ import pytest
 from azure_session_kernel.trial.runner import AttentiveClient
 
 from ..conftest import PoolOfKind
+from ..kernel.live_kernel import PATIENT
 from .case import difference_between
 from .normal import Normal
 
@@ -23,14 +24,9 @@ WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _TIMING = re.compile(r"\[\d\d:\d\d&lt;\d\d:\d\d,[^\]]*\]")
 
 
-CELL_LIMIT_S = 200
-
-
 async def _executed(kernel_name: str) -> Any:
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    client = AttentiveClient(
-        notebook, kernel_name=kernel_name, timeout=CELL_LIMIT_S, startup_timeout=CELL_LIMIT_S
-    )
+    client = AttentiveClient(notebook, kernel_name=kernel_name, **PATIENT)
     await client.async_execute()
     return notebook
 

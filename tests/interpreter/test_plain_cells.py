@@ -15,9 +15,12 @@ from azure_session_kernel.errors import PoolUnavailable, PoolUnreachable, Sessio
 from ..conftest import RunningPool, StartPool
 from ..kernel.conftest import StartKernel
 from ..kernel.conftest import start_kernel as start_kernel
+from ..kernel.live_kernel import with_constant
 from ..oneshot.test_live import shown
 from .live_session import error_of, live_session, result, texts
 from .way import Forward, Way, is_execution, refused, without_files
+
+KILL_S = "azure_session_kernel.interrupts.KILL_S"
 
 #: The first execution looks for an interpreter, then each cell has one that asks whose it is.
 FIRST_CELL = 3
@@ -134,7 +137,8 @@ def test_a_kernel_goes_on_after_a_cell_without_an_answer(
     files = {"fault": "answer", "path": "*/files*", "status": 403, "every": 1}
     plan = tmp_path / "faults.json"
     plan.write_text(json.dumps({"rules": [{**nth, "status": 504}, files]}))
-    kernel = start_kernel(start_pool("--kind", "interpreter", "--faults", str(plan)).env)
+    pool = start_pool("--kind", "interpreter", "--faults", str(plan))
+    kernel = start_kernel({**pool.env, **with_constant(tmp_path, KILL_S, 60)})
     assert kernel.run("1").error["ename"] == "ExecutionUnknown"
     assert kernel.run("6 * 7").result == "42"
     session = shown(kernel.run("%session"))

@@ -98,8 +98,9 @@ class FakeSession:
 
     def __init__(self, *scripts: Callable[[str], Iterable[bytes]]) -> None:
         self._scripts = list(scripts)
-        self._sent = threading.Event()
-        self._msg_id = ""
+        self._sent = threading.Condition()
+        self._cells: list[str] = []
+        self._closed = False
 
     def respond(self, path: str, body: bytes) -> Answer:
         match path:
@@ -108,8 +109,9 @@ class FakeSession:
             case "/jupyter/send":
                 message = json.loads(body)["messages"][0]
                 if message["header"]["msg_type"] == "execute_request":
-                    self._msg_id = message["header"]["msg_id"]
-                    self._sent.set()
+                    with self._sent:
+                        self._cells.append(message["header"]["msg_id"])
+                        self._sent.notify_all()
                 accepted = [message["header"]["msg_id"]]
                 return _json_answer({"boot": BOOT, "accepted": accepted, "repeated": []})
             case "/jupyter/read":
@@ -122,12 +124,20 @@ class FakeSession:
     def _read(self) -> Iterator[bytes]:
         # At once, as an adapter does: else the kernel takes it for held back, and asks again.
         yield b'{"event": "keepalive"}\n'
-        self._sent.wait()
+        self.cell(1)
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
-        yield b"".join(line + b"\n" for line in script(self._msg_id))
+        yield b"".join(line + b"\n" for line in script(self.cell()))
+
+    def cell(self, number: int = 0) -> str:
+        """The ``msg_id`` of a cell, once it was sent: from 1, or the latest; "" at the end."""
+        with self._sent:
+            self._sent.wait_for(lambda: len(self._cells) >= number or self._closed)
+            return "" if self._closed else self._cells[number - 1]
 
     def close(self) -> None:
-        self._sent.set()
+        with self._sent:
+            self._closed = True
+            self._sent.notify_all()
 
 
 HELLO: dict[str, Any] = {

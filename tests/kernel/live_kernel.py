@@ -20,6 +20,13 @@ from jupyter_client.manager import KernelManager
 KERNEL_NAME = "azure-session"
 #: Generous: a cell that takes so long is broken, not slow.
 LIMIT_S = 100.0
+#: nbclient waits 4 s for what a cell has shown, and then goes on without.
+PATIENT: dict[str, Any] = {
+    "timeout": 200,
+    "startup_timeout": 200,
+    "iopub_timeout": 200,
+    "raise_on_iopub_timeout": True,
+}
 #: jupyter_client sends SIGTERM when so many seconds have passed since it asked the kernel to end.
 STOPS_WITHIN_S = 100.0
 

@@ -11,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 from ..conftest import PoolOfKind
+from .live_kernel import PATIENT
 
 KIND = "container"
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "files.ipynb"
@@ -19,9 +20,7 @@ NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "files.ipynb"
 async def run(folder: Path) -> dict[str, Any]:
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     resources = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(
-        notebook, kernel_name="azure-session", timeout=200, startup_timeout=200, resources=resources
-    )
+    client = NotebookClient(notebook, kernel_name="azure-session", resources=resources, **PATIENT)
     await client.async_execute()
     return {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
 
