@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 from azure_session_kernel.localpool.laboratory.scenario import Scenario
@@ -60,7 +60,7 @@ def examined(scenario: Scenario) -> dict[str, Any]:
             text=True,
         )
         try:
-            settings = scenario.environment(announced(pool, Path(directory)))
+            settings = announced(pool, scenario)
             doctor = subprocess.run(
                 [*PYTHON, "doctor", "--json"],
                 env={**env, **settings},
@@ -77,12 +77,13 @@ def examined(scenario: Scenario) -> dict[str, Any]:
                 pool.stdout.close()
 
 
-def announced(pool: subprocess.Popen[str], directory: Path) -> str:
-    """The URL, once the pool has said all that it says."""
-    for line in pool.stdout or ():
+def announced(pool: subprocess.Popen[str], scenario: Scenario) -> dict[str, str]:
+    """The environment to use, which is the last that the pool says."""
+    lines = pool.stdout or iter(())
+    for line in lines:
         if line.startswith("Look at it with"):
-            record = directory / "azure-session-kernel" / "local-pool.json"
-            return str(json.loads(record.read_text(encoding="utf-8"))["url"])
+            settings = islice(lines, len(scenario.environment("")))
+            return dict(setting.strip().split("=", 1) for setting in settings)
     raise SystemExit("the pool did not start")
 
 
