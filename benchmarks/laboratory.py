@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import re
 import subprocess
-import sys
 import tempfile
 from itertools import islice
 from typing import Any
@@ -21,9 +20,9 @@ from typing import Any
 from azure_session_kernel.localpool.laboratory.scenario import Scenario
 from azure_session_kernel.localpool.laboratory.scenarios import SCENARIOS
 
+from .program import PROGRAM, inherited, until
+
 AIM_S = 15.0
-COMMAND = "from azure_session_kernel.cli import main; raise SystemExit(main())"
-PYTHON = (sys.executable, "-c", COMMAND)
 
 
 def main() -> int:
@@ -52,9 +51,9 @@ def main() -> int:
 def examined(scenario: Scenario) -> dict[str, Any]:
     """doctor's report on the scenario's pool, both started as a user would."""
     with tempfile.TemporaryDirectory() as directory:
-        env = {**os.environ, "JUPYTER_DATA_DIR": directory}
+        env = {**inherited(), "JUPYTER_DATA_DIR": directory}
         pool = subprocess.Popen(
-            [*PYTHON, "pool", "--fault-scenario", scenario.name, "--port", "0"],
+            [*PROGRAM, "pool", "--fault-scenario", scenario.name, "--port", "0"],
             env=env,
             stdout=subprocess.PIPE,
             text=True,
@@ -62,7 +61,7 @@ def examined(scenario: Scenario) -> dict[str, Any]:
         try:
             settings = announced(pool, scenario)
             doctor = subprocess.run(
-                [*PYTHON, "doctor", "--json"],
+                [*PROGRAM, "doctor", "--json"],
                 env={**env, **settings},
                 stdout=subprocess.PIPE,
                 text=True,
@@ -79,12 +78,9 @@ def examined(scenario: Scenario) -> dict[str, Any]:
 
 def announced(pool: subprocess.Popen[str], scenario: Scenario) -> dict[str, str]:
     """The environment to use, which is the last that the pool says."""
-    lines = pool.stdout or iter(())
-    for line in lines:
-        if line.startswith("Look at it with"):
-            settings = islice(lines, len(scenario.environment("")))
-            return dict(setting.strip().split("=", 1) for setting in settings)
-    raise SystemExit("the pool did not start")
+    until(pool, re.compile("^Look at it with"))
+    settings = islice(pool.stdout or (), len(scenario.environment("")))
+    return dict(setting.strip().split("=", 1) for setting in settings)
 
 
 if __name__ == "__main__":

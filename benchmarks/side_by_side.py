@@ -15,16 +15,17 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
+
+from .program import PROGRAM, until
 
 OURS, LOCAL = "azure-session", "python3"
 LINES, LINE_CHARS = 200_000, 81
@@ -187,9 +188,8 @@ def local_pool() -> Iterator[None]:
     with tempfile.TemporaryDirectory() as directory:
         os.environ["JUPYTER_DATA_DIR"] = directory
         os.environ["AZURE_SESSION_POOL_ENDPOINT"] = "local"
-        command = "from azure_session_kernel.cli import main; raise SystemExit(main())"
         pool = subprocess.Popen(
-            [sys.executable, "-c", command, "pool", "--port", "0", "--ready-sessions", "2"],
+            [*PROGRAM, "pool", "--port", "0", "--ready-sessions", "2"],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -202,14 +202,6 @@ def local_pool() -> Iterator[None]:
             pool.wait(10)
             if pool.stdout is not None:
                 pool.stdout.close()
-
-
-def until(process: subprocess.Popen[str], pattern: re.Pattern[str]) -> None:
-    lines: Callable[[], str] = process.stdout.readline if process.stdout else lambda: ""
-    while line := lines():
-        if pattern.search(line):
-            return
-    raise SystemExit("the local pool did not start")
 
 
 if __name__ == "__main__":

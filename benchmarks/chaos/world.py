@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-_COMMAND = "from azure_session_kernel.cli import main; raise SystemExit(main())"
+from ..program import PROGRAM, inherited
+
 _LIST = "/.management/listSessions?api-version=2025-02-02-preview"
 
 
@@ -30,9 +29,8 @@ class World:
         data = root / "data"
         data.mkdir()
         (root / "faults.json").write_text('{"rules": []}')
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "JPY_"))}
         self.env = {
-            **inherited,
+            **inherited(),
             "JUPYTER_DATA_DIR": str(data),
             "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
             "TMPDIR": str(root),
@@ -53,7 +51,7 @@ class World:
         )
         with self.log.open("ab") as log:
             pool = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND, "pool", *options],
+                [*PROGRAM, "pool", *options],
                 env=self.env,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -105,7 +103,7 @@ class World:
     def reap(self) -> None:
         """What a person would call after a crash."""
         subprocess.run(
-            [sys.executable, "-c", _COMMAND, "sessions", "reap"],
+            [*PROGRAM, "sessions", "reap"],
             env=self.env,
             check=False,
             stdout=subprocess.DEVNULL,
