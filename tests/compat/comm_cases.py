@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..kernel.live_kernel import gate, waits_for
+from ..kernel.live_kernel import waits_for
 from .case import Section
-from .front import Exchange, Front
+from .front import Exchange, Front, gate
 from .subshell_cases import create_subshell, delete_subshell
 
 COMMS: Final = Section(
@@ -111,8 +111,7 @@ def _(front: Front) -> Any:
         front.wait_for_text(cell["header"]["msg_id"], "on")
         asked = front.send("comm_msg", message({"n": 2}))
         opened.touch()
-        front.finish_without_reply(cell)
-    seen = front.outcome(cell).seen(), front.outcome(asked).seen()
+        seen = front.outcome(cell).seen(), front.outcome(asked).seen()
     front.ask("comm_close", message({}))
     return seen
 
@@ -169,8 +168,7 @@ def _(front: Front) -> Any:
         front.wait_for_text(cell["header"]["msg_id"], "on")
         asked = front.send("comm_msg", message({"n": 3}), subshell_id=subshell, buffers=[b"\x01"])
         opened.touch()
-        front.finish_without_reply(cell)
-    seen = front.outcome(cell).seen(), front.outcome(asked).seen()
+        seen = front.outcome(cell).seen(), front.outcome(asked).seen()
     delete_subshell(front, subshell)
     front.ask("comm_close", message({}))
     return seen

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..kernel.live_kernel import LIMIT_S, JupyterMessage, LiveKernel
 
 #: Requests whose idle is all the answer there is.
 WITHOUT_REPLY = ("comm_open", "comm_msg", "comm_close")
+
+
+@contextlib.contextmanager
+def gate() -> Iterator[Path]:
+    """A path for ``waits_for`` that is the same for both kernels: the code is compared, too."""
+    path = Path(tempfile.gettempdir()) / f"gate-{os.getpid()}"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 @dataclass

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from ..kernel.live_kernel import JupyterMessage, gate, waits_for
+from ..kernel.live_kernel import JupyterMessage, waits_for
 from .case import Section
-from .front import Exchange, Front
+from .front import Exchange, Front, gate
 from .subshell_cases import create_subshell, delete_subshell
 
 MESSAGES: Final = Section(
@@ -129,8 +129,7 @@ def _(front: Front) -> Any:
         second = front.send("execute_request", _code("'aborted'"))
         asked = front.send("complete_request", {"code": "impor", "cursor_pos": 5})
         opened.touch()
-        front.finish_without_reply(first)
-    seen = [front.outcome(sent).seen() for sent in (first, second, asked)]
+        seen = [front.outcome(sent).seen() for sent in (first, second, asked)]
     return [*seen, front.cell("'runs'").seen()]
 
 

@@ -217,9 +217,11 @@ async def test_a_front_that_lets_no_file_be_read_while_code_runs_is_in_reach(
 
 
 async def test_from_afar_output_comes_in_fewer_and_larger_files(pool: RunningPool) -> None:
+    trip_s = 0.3
+
     async def handle(request: httpx.Request, forward: Forward) -> httpx.Response:
         if _is_content(request, "out-"):
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(trip_s)
         return await forward(request)
 
     async with live_session(pool, transport=Way(handle)) as session:
@@ -227,7 +229,7 @@ async def test_from_afar_output_comes_in_fewer_and_larger_files(pool: RunningPoo
         before = len(session.messages)
         begun = time.monotonic()
         await session.run("for i in range(20): print(i, flush=True); time.sleep(0.06)")
-        trips = (time.monotonic() - begun) / 0.3
+        trips = (time.monotonic() - begun) / trip_s
         streams = [m for m in session.messages[before:] if m.msg_type == "stream"]
         assert "".join(texts([m]) for m in streams) == "".join(f"{i}\n" for i in range(20))
         assert len(streams) <= 2 * trips

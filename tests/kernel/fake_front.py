@@ -124,12 +124,12 @@ class FakeSession:
     def _read(self) -> Iterator[bytes]:
         # At once, as an adapter does: else the kernel takes it for held back, and asks again.
         yield b'{"event": "keepalive"}\n'
-        self.cell(1)
+        first = self.cell(1)
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
-        yield b"".join(line + b"\n" for line in script(self.cell()))
+        yield b"".join(line + b"\n" for line in script(first and self._cells[-1]))
 
-    def cell(self, number: int = 0) -> str:
-        """The ``msg_id`` of a cell, once it was sent: from 1, or the latest; "" at the end."""
+    def cell(self, number: int) -> str:
+        """The ``msg_id`` of a cell, counted from 1, once it was sent; "" when all is over."""
         with self._sent:
             self._sent.wait_for(lambda: len(self._cells) >= number or self._closed)
             return "" if self._closed else self._cells[number - 1]

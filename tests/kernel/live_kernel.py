@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import queue
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -282,16 +280,6 @@ def alive(pid: int) -> bool:
 def waits_for(path: Path) -> str:
     """Code for a cell that goes on once ``path`` exists."""
     return f"import os, time\nwhile not os.path.exists({str(path)!r}): time.sleep(0.01)\n"
-
-
-@contextlib.contextmanager
-def gate() -> Iterator[Path]:
-    """A path for ``waits_for`` that is the same in each test, so that outputs can be compared."""
-    path = Path(tempfile.gettempdir()) / f"gate-{os.getpid()}"
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _parent_id(message: JupyterMessage) -> str:

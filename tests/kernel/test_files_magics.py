@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import RunningPool
-from .live_kernel import Cell, LiveKernel, gate, wait_until, waits_for
+from .live_kernel import Cell, LiveKernel, wait_until, waits_for
 
 
 @pytest.fixture(scope="module")
@@ -351,13 +351,12 @@ def test_an_interrupted_transfer_stops_and_leaves_no_part(kernel: LiveKernel, fo
     assert not (folder / "slow2.bin").exists()
 
 
-def test_cells_behind_a_failed_magic_are_aborted(kernel: LiveKernel) -> None:
+def test_cells_behind_a_failed_magic_are_aborted(kernel: LiveKernel, tmp_path: Path) -> None:
     # Both wait behind a cell that runs, so that the second is there when the first fails.
-    with gate() as opened:
-        running = kernel.execute(waits_for(opened))
-        first, second = kernel.execute("%upload nowhere"), kernel.execute("1")
-        opened.touch()
-        kernel.wait_for(first, lambda message: message["msg_type"] == "error")
+    gate = tmp_path / "gate"
+    running = kernel.execute(waits_for(gate))
+    first, second = kernel.execute("%upload nowhere"), kernel.execute("1")
+    gate.touch()
     assert kernel.finish(running).status == "ok"
     assert kernel.finish(first).status == "error"
     assert kernel.finish(second).status == "aborted"

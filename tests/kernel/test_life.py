@@ -14,7 +14,7 @@ import pytest
 
 from ..conftest import RunningPool, StartPool
 from .conftest import StartKernel
-from .live_kernel import STOPS_WITHIN_S, LiveKernel, alive, gate, leases, wait_until, waits_for
+from .live_kernel import STOPS_WITHIN_S, LiveKernel, alive, leases, wait_until, waits_for
 
 MANAGEMENT = {"api-version": "2025-02-02-preview"}
 
@@ -263,12 +263,11 @@ def test_an_interpreter_that_ends_itself_keeps_the_cells_output_and_the_next_cel
     assert kernel.run("'next'").result == "'next'"
 
 
-def test_cells_that_wait_behind_a_dying_one_are_aborted(kernel: LiveKernel) -> None:
-    with gate() as opened:
-        first = kernel.execute(f"{waits_for(opened)}os._exit(1)")
-        second = kernel.execute("'not run'")
-        opened.touch()
-        kernel.wait_for(first, lambda message: message["msg_type"] == "error")
+def test_cells_that_wait_behind_a_dying_one_are_aborted(kernel: LiveKernel, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    first = kernel.execute(f"{waits_for(gate)}os._exit(1)")
+    second = kernel.execute("'not run'")
+    gate.touch()
     assert kernel.finish(first).error["ename"] == "InterpreterDied"
     assert kernel.finish(second).status == "aborted"
 

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..compat.front import Exchange, Front
-from ..kernel.live_kernel import gate, waits_for
+from ..compat.front import Exchange, Front, gate
+from ..kernel.live_kernel import waits_for
 from .capability import Cannot, Capability, Differs, Observe
 
 TABLE: Final[list[Capability]] = []
@@ -203,8 +203,7 @@ def _(front: Front) -> Any:
         first = front.send("execute_request", _code(f"{waits_for(opened)}1 / 0"))
         second = front.send("execute_request", _code("'aborted'"))
         opened.touch()
-        front.finish_without_reply(first)
-    outcomes = [front.outcome(sent) for sent in (first, second)]
+        outcomes = [front.outcome(sent) for sent in (first, second)]
     return [outcome.content["status"] for outcome in outcomes], front.cell("print(1)").seen()
 
 

@@ -12,7 +12,7 @@ from azure_session_kernel.opening import LOOPBACK_OUTAGE_S
 from azure_session_kernel.pool.local import LocalPool, write_record
 from azure_session_kernel.wire import MAX_BODY_BYTES
 
-from ..kernel.live_kernel import Cell, LiveKernel, gate, leases, wait_until, waits_for
+from ..kernel.live_kernel import Cell, LiveKernel, leases, wait_until, waits_for
 from .conftest import FaultyPool, StartKernel
 
 SEND, READ = "/jupyter/send", "/jupyter/read"
@@ -231,16 +231,16 @@ def test_a_token_that_expires_while_a_cell_runs_is_renewed(
 
 
 def test_behind_a_proxy_that_buffers_output_still_comes_while_the_cell_runs(
-    faulty: FaultyPool, start_kernel: StartKernel
+    faulty: FaultyPool, start_kernel: StartKernel, tmp_path: Path
 ) -> None:
     faulty.arm({"fault": "buffer", "path": READ, "every": 1})
     kernel = start_kernel()
     kernel.run("1")  # notices the proxy
-    with gate() as opened:
-        cell = kernel.execute(f"print('first', flush=True)\n{waits_for(opened)}")
-        kernel.wait_for_text(cell, "first")
-        opened.touch()
-        kernel.finish(cell)
+    gate = tmp_path / "gate"
+    cell = kernel.execute(f"print('first', flush=True)\n{waits_for(gate)}")
+    kernel.wait_for_text(cell, "first")
+    gate.touch()
+    kernel.finish(cell)
 
 
 def test_of_two_kernels_that_claim_one_session_the_newer_wins_and_the_older_says_so(
