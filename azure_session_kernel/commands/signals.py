@@ -13,9 +13,7 @@ T = TypeVar("T")
 Handler = Callable[[int, FrameType | None], None]
 
 #: Windows has no SIGHUP.
-_ENDINGS: Final = tuple(
-    number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None
-)
+_ENDINGS: Final = (signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
 
 
 @contextlib.contextmanager
@@ -64,8 +62,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 @contextlib.contextmanager
 def _handled(numbers: tuple[signal.Signals, ...], handler: Handler) -> Iterator[None]:
     """A signal that is ignored stays so: under nohup, a closed terminal is."""
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in heeded}
+    before = {
+        number: signal.signal(number, handler)
+        for number in numbers
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:

@@ -243,7 +243,9 @@ async def _interrupt(session: _Session) -> None:
 
 
 def _fail(state: State, check: str, error: Exception) -> None:
-    why = error.what if isinstance(error, PoolError) else str(error)
-    if isinstance(error, PoolError) and (error.source, error.code) == (OUR_SOURCE, "BootMismatch"):
-        _met_another(state)
+    why = str(error)
+    if isinstance(error, PoolError):
+        why = error.what
+        if (error.source, error.code) == (OUR_SOURCE, "BootMismatch"):
+            _met_another(state)
     state.notes.add(check, PROBLEM, state.failed(check, why))
