@@ -147,8 +147,8 @@ def _code(code: str) -> dict[str, Any]:
 
 _THREAD: Final = (
     "import threading\ngo, over = threading.Event(), threading.Event()\n"
-    "def late():\n    go.wait(100)\n    print('late', flush=True)\n    display('shown late')\n"
-    "    over.set()\n"
+    "def late():\n    go.wait(100)\n    print('late\\n', end='', flush=True)\n"
+    "    display('shown late')\n    over.set()\n"
     "threading.Thread(target=late).start()"
 )
 

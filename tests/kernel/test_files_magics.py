@@ -84,7 +84,7 @@ def test_large_and_empty_files_arrive_whole(kernel: LiveKernel, folder: Path) ->
 def test_what_follows_the_first_line_runs_in_the_session(kernel: LiveKernel, folder: Path) -> None:
     (folder / "inline.txt").write_text("hello")
     before = int(kernel.run("1").content["execution_count"])
-    code = "%upload inline.txt\n# and then\nprint(open('inline.txt').read())\n1/0"
+    code = "%upload inline.txt\n# and then\nprint(open('inline.txt').read() + '\\n', end='')\n1/0"
     cell = kernel.run(code)
     assert cell.text() == "hello\n"
     assert cell.output_types == ["display_data", "stream", "error"]

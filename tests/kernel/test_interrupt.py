@@ -67,7 +67,7 @@ def test_a_running_cell_ends_with_keyboardinterrupt_and_variables_stay(
 def test_a_child_process_of_the_cell_is_ended_too(kernel: LiveKernel) -> None:
     msg_id = kernel.execute(
         "import subprocess\nchild = subprocess.Popen(['sleep', '601'])\n"
-        "print('pid', child.pid, flush=True)\nchild.wait()"
+        "print(f'pid {child.pid}', flush=True)\nchild.wait()"
     )
     pid = int(kernel.wait_for_text(msg_id, "pid")["content"]["text"].split()[1])
     assert alive(pid)

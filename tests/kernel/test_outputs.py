@@ -20,8 +20,9 @@ def test_a_line_is_shown_while_its_cell_still_runs(
     kernel: LiveKernel, tmp_path: Path, stream: str
 ) -> None:
     gate = tmp_path / "gate"
-    code = f"import sys\nprint('first', file=sys.{stream}, flush=True)\n{waits_for(gate)}"
-    msg_id = kernel.execute(code + f"print('last', file=sys.{stream})")
+    # Each in one write: print gives the end of a line in a second one, which can come apart.
+    code = f"import sys\nsys.{stream}.write('first\\n')\nsys.{stream}.flush()\n{waits_for(gate)}"
+    msg_id = kernel.execute(code + f"_ = sys.{stream}.write('last\\n')")
     first = kernel.wait_for_text(msg_id, "first")
     assert first["content"] == {"name": stream, "text": "first\n"}
     gate.touch()
@@ -128,7 +129,7 @@ def test_a_display_is_updated_by_its_id_from_another_cell(kernel: LiveKernel) ->
 def test_clear_output_keeps_its_place_among_the_outputs(kernel: LiveKernel) -> None:
     cell = kernel.run(
         "from IPython.display import clear_output\n"
-        "print('gone')\nclear_output(wait=True)\nprint('stays')\nclear_output()"
+        "print('gone', end='')\nclear_output(wait=True)\nprint('stays', end='')\nclear_output()"
     )
     assert cell.output_types == ["stream", "clear_output", "stream", "clear_output"]
     assert [c["wait"] for c in cell.of_type("clear_output")] == [True, False]
@@ -272,7 +273,7 @@ def test_late_output_of_a_thread_finds_its_own_cell(kernel: LiveKernel, tmp_path
         "import threading\n"
         "def work():\n"
         + "".join(f"    {line}\n" for line in waits_for(gate).splitlines())
-        + "    print('late', flush=True)\n"
+        + "    print('late\\n', end='', flush=True)\n"
         "threading.Thread(target=work).start()\n"
         "print('early')"
     )

@@ -191,7 +191,8 @@ def _(front: Front) -> Any:
 @capability("Output of a thread after its cell")
 def _(front: Front) -> Any:
     first = front.cell(
-        "import threading\nthreading.Timer(0.3, lambda: print('late', flush=True)).start()"
+        "import threading\n"
+        "threading.Timer(0.3, lambda: print('late\\n', end='', flush=True)).start()"
     ).sent
     late = front.wait_for(first["header"]["msg_id"], lambda m: m["msg_type"] == "stream")
     return late["content"]
