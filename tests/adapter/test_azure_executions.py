@@ -13,7 +13,7 @@ import pytest
 from azure_session_kernel.adapter.azure_outputs import ABORTED, TIMED_OUT
 from azure_session_kernel.adapter.azure_versions import FLAT
 
-from ..azure_material import specification
+from ..azure_facts import specification
 from .adapter_process import AdapterProcess, Kernel, execute_request, stdout
 
 UNDER_WAY = ("NotStarted", "Running")

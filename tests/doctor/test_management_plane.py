@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,10 +15,8 @@ from azure_session_kernel.doctor.management_plane import (
     resource_url,
 )
 
-RECORDING = (
-    Path(__file__).parents[3]
-    / "shared/azure/recordings/arm-custom-container-2025-02-02-preview.json"
-)
+from .. import azure_facts
+
 TOKEN = "an-arm-token"
 ENDPOINT = "https://pool.env.eastasia.azurecontainerapps.io"
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -36,8 +32,7 @@ def resource(**properties: Any) -> dict[str, Any]:
 
 
 def test_a_recorded_pool_is_read_whole() -> None:
-    exchange = json.loads(RECORDING.read_text())["exchanges"][1]
-    facts = facts_of_resource(exchange["response"]["body"]["json"])
+    facts = facts_of_resource(azure_facts.facts("arm_pool")["resource"])
     assert (facts.container_type, facts.provisioning_state) == ("CustomContainer", "Succeeded")
     assert (facts.target_port, facts.active_port) == (80, 80)
     assert (facts.expected, facts.ready, facts.pending, facts.allocated) == (2, 2, 0, 1)

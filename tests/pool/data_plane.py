@@ -11,7 +11,7 @@ import httpx
 
 from azure_session_kernel.adapter.azure_versions import FLAT, LATEST
 
-from ..azure_material import is_here, specification
+from ..azure_facts import specification
 from ..conftest import RunningPool
 
 
@@ -27,7 +27,7 @@ class DataPlane:
         query = {"identifier": self.identifier, "api-version": self.version}
         params = {**query, **options.pop("params", {})}
         answer = self.client.request(method, path, params=params, **options)
-        if self.version in FLAT and is_here():
+        if self.version in FLAT:
             specification(self.version).check(answer, path)
         return answer
 

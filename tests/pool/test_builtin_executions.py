@@ -19,7 +19,6 @@ import pytest
 from azure_session_kernel.adapter.azure_outputs import ABORTED, TIMED_OUT, cut, json_value
 from azure_session_kernel.localpool.interpreter.app import SessionOptions, create_app
 
-from ..azure_material import material
 from ..conftest import PoolOfKind
 from .data_plane import DataPlane, data_plane
 
@@ -36,10 +35,6 @@ def plane(pool_of_kind: PoolOfKind) -> Iterator[DataPlane]:
     """One session for the tests of this file."""
     with data_plane(pool_of_kind("interpreter"), "executions-0001") as plane:
         yield plane
-
-
-def test_the_specification_is_here() -> None:
-    assert material("openapi/2025-10-02-preview/DynamicSessions.json")["swagger"] == "2.0"
 
 
 def test_a_synchronous_execution_is_answered_when_it_is_over(plane: DataPlane) -> None:

@@ -14,7 +14,7 @@ from azure_session_kernel.adapter.azure_versions import API_VERSIONS, FLAT, LATE
 from azure_session_kernel.cli import main
 from azure_session_kernel.localpool.kinds import Builtin, interpreter
 
-from ..azure_material import is_here, specification
+from ..azure_facts import specification
 from ..conftest import PoolOfKind, StartPool
 from .conftest import RunFront
 from .data_plane import DataPlane, data_plane
@@ -49,9 +49,7 @@ def error_of(answer: httpx.Response) -> str:
     """The code of a refusal, which has Azure's form."""
     code: str = answer.json()["error"]["code"]
     assert answer.headers["x-ms-error-code"] == code
-    if is_here():
-        form = {"$ref": "#/definitions/Azure.Core.Foundations.ErrorResponse"}
-        specification(LATEST).conforms(answer.json(), form)
+    specification(LATEST).conforms(answer.json(), "ErrorResponse")
     return code
 
 
@@ -192,9 +190,8 @@ async def test_node_and_shell_pools_can_be_recognised(
         metadata = await front.client.get(f"{PATH}/metadata", params=query)
         body = {"code": "print('x')"}
         answer = await front.client.post(f"{PATH}/executions", params=query, json=body)
-    if is_here():
-        specification(LATEST).check(metadata, "/metadata")
-        specification(LATEST).check(answer, "/executions")
+    specification(LATEST).check(metadata, "/metadata")
+    specification(LATEST).check(answer, "/executions")
     assert metadata.json()["runtimes"][0]["name"] == runtime
     assert what in answer.text
     assert answer.headers.get("x-ms-session-guid", "nodelts") == "nodelts"

@@ -14,7 +14,7 @@ import pytest
 
 from azure_session_kernel.localpool.kinds import Builtin, interpreter
 
-from ..azure_material import material
+from ..azure_facts import Call, recording
 from .conftest import RunFront
 
 #: Recorded values that each run has its own of.
@@ -24,60 +24,46 @@ TIMES = re.compile(r"x-ms-(?!session-guid)")
 
 
 @pytest.mark.parametrize(
-    ("recording", "container_type"),
+    "name",
     [
-        ("code-interpreter-python", "PythonLTS"),
-        ("code-interpreter-nodelts", "NodeLTS"),
-        ("code-interpreter-python-2024-10-02-preview", "PythonLTS"),
+        "code-interpreter-python",
+        "code-interpreter-nodelts",
+        "code-interpreter-python-2024-10-02-preview",
     ],
 )
-async def test_the_recorded_calls_are_answered_as_recorded(
-    run_front: RunFront, recording: str, container_type: str
-) -> None:
-    exchanges = material(f"recordings/{recording}.json")["exchanges"]
-    path, _, _ = exchanges[0]["request"]["path"].partition("/sessionPools/")
-    name = exchanges[0]["request"]["path"].removeprefix(f"{path}/sessionPools/").split("/")[0]
-    name = name.replace("{pool}", "recorded")
-    kind = interpreter(Builtin(container_type))
-    async with run_front(kind=kind, name=name) as front:
-        endpoint = front.pool.options.path
-        for exchange in exchanges:
-            request, expected = exchange["request"], exchange["response"]
-            call = request["path"].partition("/sessionPools/")[2].partition("/")[2]
-            body = _body(request)
-            answer = await front.client.request(
-                request["method"], f"{endpoint}/{call}", params=request["query"], **body
-            )
-            assert answer.status_code == expected["status"], answer.text
-            _same_headers(answer, expected["headers"])
-            _same_body(answer, expected["body"])
+async def test_the_recorded_calls_are_answered_as_recorded(run_front: RunFront, name: str) -> None:
+    pool = recording(name)
+    kind = interpreter(Builtin(pool.container_type))
+    async with run_front(kind=kind, name=pool.pool) as front:
+        for call in pool.calls:
+            path = front.pool.options.path + call.path
+            answer = await front.client.request(call.method, path, params=call.query, **_body(call))
+            assert answer.status_code == call.status, answer.text
+            _same_headers(answer, call)
+            _same_body(answer, call.answer)
 
 
-def _body(request: dict[str, Any]) -> dict[str, Any]:
-    body = request.get("body", {})
-    if "multipart" in body:
-        file = body["multipart"]["file"]
-        return {"files": {"file": (file["filename"], file["content"].encode())}}
-    if "text" in body:
-        return {"content": body["text"].encode(), "headers": request["headers"]}
-    return {"json": body["json"]} if "json" in body else {}
+def _body(call: Call) -> dict[str, Any]:
+    """An upload as it was recorded: its part has no type."""
+    if not call.file:
+        return {} if call.json is None else {"json": call.json}
+    name, content = call.file
+    disposition = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+    text = f"--bd99\r\n{disposition}\r\n\r\n{content}\r\n--bd99--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=bd99"}
+    return {"content": text.encode(), "headers": headers}
 
 
-def _same_headers(answer: httpx.Response, recorded: dict[str, str]) -> None:
-    for name in ("content-type", "server", "x-powered-by"):
-        if name in recorded:
-            assert answer.headers.get(name) == recorded[name]
-    expected = {name for name in recorded if TIMES.match(name)}
-    assert {name for name in answer.headers if TIMES.match(name)} == expected
-    if recorded.get("x-ms-session-guid") == "nodelts":
-        assert answer.headers["x-ms-session-guid"] == "nodelts"
+def _same_headers(answer: httpx.Response, call: Call) -> None:
+    assert {name: answer.headers.get(name) for name in call.headers} == call.headers
+    assert {name for name in answer.headers if TIMES.match(name)} == set(call.times)
 
 
-def _same_body(answer: httpx.Response, recorded: dict[str, Any]) -> None:
-    if "text" in recorded:
-        assert answer.text == recorded["text"]
+def _same_body(answer: httpx.Response, recorded: Any) -> None:
+    if isinstance(recorded, str):
+        assert answer.text == recorded
     else:
-        assert _shape(answer.json()) == _shape(recorded["json"])
+        assert _shape(answer.json()) == _shape(recorded)
 
 
 def _shape(value: Any) -> Any:

@@ -7,13 +7,11 @@ import base64
 import email.utils
 import json
 import logging
-import os
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -34,7 +32,8 @@ from azure_session_kernel.pool.client import Answer, PoolClient
 from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import parse_endpoint
 
-RECORDING = Path(__file__).parents[3] / "shared/azure/recordings/custom-container-data-plane.json"
+from ..azure_facts import recording
+
 POOL = "https://pool.blueground-16039c7f.eastasia.azurecontainerapps.io"
 BUILTIN = "https://eastasia.dynamicsessions.io/subscriptions/0/resourceGroups/rg/sessionPools/pool"
 IDENTIFIER = "ask-abcdefghijklmnopqrstuvwxyz234567"
@@ -824,39 +823,25 @@ async def test_what_is_not_a_list_is_refused(body: bytes) -> None:
 # -- against what Azure really answered
 
 
-@pytest.fixture
-def exchanges() -> list[dict[str, Any]]:
-    if not RECORDING.is_file():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{RECORDING.name} is missing")
-        pytest.skip(f"the recording {RECORDING.name} is not beside this checkout")
-    found: list[dict[str, Any]] = json.loads(RECORDING.read_text())["exchanges"]
-    return found
-
-
-async def test_the_recorded_session_is_replayed_exactly(exchanges: list[dict[str, Any]]) -> None:
+async def test_the_recorded_session_is_replayed_exactly() -> None:
     """A forwarded GET, a stop, and the same stop again, as recorded from a custom pool."""
-    waiting = list(exchanges)
+    pool = recording("custom-container")
+    waiting = list(pool.calls)
 
     def handler(request: httpx.Request) -> httpx.Response:
-        exchange = waiting.pop(0)
-        expected, answer = exchange["request"], exchange["response"]
-        assert request.method == expected["method"]
-        assert request.url.host == expected["host"]
-        assert request.url.path == expected["path"]
-        assert dict(request.url.params) == expected["query"]
+        call = waiting.pop(0)
+        assert (request.method, request.url.path) == (call.method, call.path)
+        assert request.url.host == pool.host
+        assert dict(request.url.params) == call.query
         assert request.content == b""
-        if "content-length" in expected["headers"]:
-            assert request.headers["content-length"] == expected["headers"]["content-length"]
-        headers = {k: v for k, v in answer["headers"].items() if k == "content-type"}
-        return httpx.Response(
-            answer["status"], headers=headers, content=answer["body"]["text"].encode()
-        )
+        if call.method == "POST":
+            assert request.headers["content-length"] == "0"
+        return httpx.Response(call.status, headers=call.headers, content=call.answer.encode())
 
     client = PoolClient(
-        parse_endpoint(f"https://{exchanges[0]['request']['host']}"),
+        parse_endpoint(f"https://{pool.host}"),
         FixedToken(TOKEN),
-        exchanges[0]["request"]["query"]["identifier"],
+        pool.calls[0].query["identifier"],
         transport=httpx.MockTransport(handler),
     )
     assert (await client.request("GET", "/health")).body == b""
