@@ -23,6 +23,7 @@ from xdist.scheduler.loadfile import (  # type: ignore[import-untyped,unused-ign
     LoadFileScheduling,
 )
 
+from azure_session_kernel.data_folder import can_make_own
 from azure_session_kernel.pool.local import LocalPool
 from azure_session_kernel.unused import leave_out_unused
 
@@ -209,6 +210,13 @@ def local_pool(isolated_environment: dict[str, str]) -> Iterator[RunningPool]:
     arguments = ("--ready-sessions", "1", "--max-sessions", "20")
     with _running_pool(arguments, isolated_environment) as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def own_data() -> None:
+    """Each session of a local pool has a ``/mnt/data`` of its own."""
+    if not can_make_own():
+        pytest.skip("this system allows no mount namespaces")
 
 
 PoolOfKind = Callable[[str], RunningPool]

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 import uvicorn
 
+from ..data_folder import DATA, make_own
 from ..serving import ProgramServer, without_imports_from_here
 from .app import create_app
 from .init import split_off_init
+
+
+def _in_container() -> bool:
+    in_cluster = os.getpid() == 1 or "KUBERNETES_SERVICE_HOST" in os.environ
+    return in_cluster or Path("/.dockerenv").exists()
 
 
 def _default_host() -> str:
@@ -19,8 +26,16 @@ def _default_host() -> str:
 
     Outside a container an open port would let the whole network run code here.
     """
-    in_container = os.getpid() == 1 or "KUBERNETES_SERVICE_HOST" in os.environ
-    return "0.0.0.0" if in_container or Path("/.dockerenv").exists() else "127.0.0.1"  # noqa: S104
+    return "0.0.0.0" if _in_container() else "127.0.0.1"  # noqa: S104
+
+
+def _default_workdir() -> Path:
+    """Azure's own inside a container, if this user can have it; else where this was started."""
+    if not _in_container():
+        return Path.cwd()
+    with contextlib.suppress(OSError):
+        DATA.mkdir(parents=True, exist_ok=True)
+    return DATA if os.access(DATA, os.R_OK | os.W_OK | os.X_OK) else Path.cwd()
 
 
 def _arguments() -> argparse.Namespace:
@@ -32,7 +47,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--uds", help="listen on this unix socket instead")
     parser.add_argument("--port-file", type=Path, help="write the port here once it listens")
     parser.add_argument(
-        "--workdir", type=Path, default=Path.cwd(), help="the interpreter's working directory"
+        "--workdir",
+        type=Path,
+        help=f"the interpreter's working directory (default: {DATA} in a container, else this one)",
+    )
+    parser.add_argument(
+        "--mnt-data",
+        action="store_true",
+        help=f"let the interpreter see it as {DATA}, whatever is there for others",
     )
     parser.add_argument(
         "--exit-with-parent", action="store_true", help="end when standard input is closed"
@@ -40,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     args = parser.parse_args()
     if args.uds and args.port_file:
         parser.error("--port-file goes with --port; a unix socket has no port")
+    args.workdir = args.workdir or _default_workdir()
     return args
 
 
@@ -58,7 +81,7 @@ def main() -> None:
     if os.getpid() == 1:
         split_off_init()
     _leave_working_directory(args)
-    app = create_app(args.workdir)
+    app = create_app(make_own(args.workdir) if args.mnt_data else args.workdir)
     config = uvicorn.Config(
         app,
         host=args.host,
@@ -75,7 +98,10 @@ def main() -> None:
         server.end_with_parent()
     else:
         where = args.uds or f"http://{args.host}:{args.port}"
-        print(f"azure-session-kernel adapter on {where}", file=sys.stderr)
+        print(
+            f"azure-session-kernel adapter on {where}; sessions work in {args.workdir}",
+            file=sys.stderr,
+        )
     server.run()
 
 

@@ -9,6 +9,7 @@ import signal
 from pathlib import Path
 
 from ..adapter.azure_versions import API_VERSIONS
+from ..data_folder import can_make_own
 from ..localpool.faults import FaultPlan, read_plan
 from ..localpool.kinds import (
     CONTAINER_TYPES,
@@ -28,6 +29,10 @@ from ..pool.local import LocalPool, record_path
 from ..serving import call_when_parent_ends
 
 DEFAULT_PORT = 8970
+_NO_DATA = (
+    "This system gives sessions no /mnt/data of their own: "
+    "only Azure's file API takes that name for their working directory."
+)
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -129,8 +134,10 @@ def run(args: argparse.Namespace) -> int:
         ready_sessions=args.ready_sessions,
         max_sessions=args.max_sessions,
         cooldown_s=args.cooldown,
+        own_data=can_make_own(),
     )
-    serve(args.host, args.port, options, _announce, _plan(args.faults))
+    more = "" if options.own_data else f"\n{_NO_DATA}"
+    serve(args.host, args.port, options, lambda p: _announce(p, more), _plan(args.faults))
     return 0
 
 

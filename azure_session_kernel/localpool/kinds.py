@@ -59,12 +59,14 @@ class Kind:
     :ivar builtin: the pool's front itself answers ``/session``, ``/listSessions`` and
         ``/metadata``, and asks for an ``api-version`` (azure/README 0, the table of families).
     :ivar ready: what the pool waits for before it hands a session out.
+    :ivar own_data: its command knows ``--mnt-data``: user code sees the session's folder there.
     """
 
     command: Sequence[str]
     path: str = ""
     builtin: Builtin | None = None
     ready: Ready = "health"
+    own_data: bool = False
 
 
 def _module(name: str) -> Sequence[str]:
@@ -75,7 +77,7 @@ def interpreter(builtin: Builtin) -> Kind:
     """A built-in code interpreter: Azure's own data plane over an ipykernel (azure/README 6)."""
     options = ("--container-type", builtin.container_type, "--execution-limit", builtin.limit_s)
     command = (*_module("localpool.interpreter"), *map(str, options))
-    return Kind(command, f"/subscriptions/{_SUBSCRIPTION}{_POOL}", builtin)
+    return Kind(command, f"/subscriptions/{_SUBSCRIPTION}{_POOL}", builtin, own_data=True)
 
 
 def oneshot(pool: OneShot) -> Kind:
@@ -84,12 +86,12 @@ def oneshot(pool: OneShot) -> Kind:
     options = ("--program", pool.program, *map(str, limits))
     # Piston has no /health.
     ready: Ready = "listening" if pool.program == "piston" else "health"
-    return Kind((*_module("localpool.oneshot"), *options), ready=ready)
+    return Kind((*_module("localpool.oneshot"), *options), ready=ready, own_data=True)
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     # A custom container with our adapter, started as a container image would start it.
-    "container": Kind(_module("adapter")),
+    "container": Kind(_module("adapter"), own_data=True),
     "interpreter": interpreter(Builtin()),
     "oneshot": oneshot(OneShot()),
 }

@@ -1,7 +1,8 @@
 """One session: a process tree with its own directory and a scrubbed environment.
 
 The contract with the container's command: it gets ``--workdir DIR --exit-with-parent`` and either
-``--uds PATH`` or ``--port 0 --port-file FILE``; it listens there, answers ``GET /health`` with 200
+``--uds PATH`` or ``--port 0 --port-file FILE``; one that knows ``--mnt-data``
+is to show user code that directory there. It listens, answers ``GET /health`` with 200
 when it is ready, and ends when its standard input does, which this process holds open. So
 sessions don't outlive a pool that was killed.
 """

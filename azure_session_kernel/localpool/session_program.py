@@ -16,6 +16,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     """With the options that the pool gives to every session."""
     options = argparse.ArgumentParser(description=description)
     options.add_argument("--workdir", type=Path, required=True)
+    options.add_argument("--mnt-data", action="store_true")
     options.add_argument("--uds")
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--port-file", type=Path)

@@ -55,6 +55,8 @@ class PoolOptions:
     #: session that was just handed out.
     replace_after_s: float = 1.0
     kind: Kind = KINDS["container"]
+    #: This system lets each session have a ``/mnt/data`` of its own.
+    own_data: bool = False
     clock: Callable[[], float] = time.monotonic
 
     @property
@@ -231,7 +233,9 @@ class SessionPool:
         root = self._home.session(next(self._numbers))
         options = self.options
         kind = options.kind
-        process = await start_session(kind.command, root, options.listen_within_s, kind.ready)
+        own_data = ("--mnt-data",) if options.own_data and kind.own_data else ()
+        command = (*kind.command, *own_data)
+        process = await start_session(command, root, options.listen_within_s, kind.ready)
         self._processes.add(process)
         process.ended.add_done_callback(lambda _: self._processes.discard(process))
         return process

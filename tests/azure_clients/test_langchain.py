@@ -87,6 +87,15 @@ def test_it_uploads_lists_and_downloads_files(tool: SessionsPythonREPLTool) -> N
     assert tool.execute("open('table one.csv').read()")["result"] == "a,b\n"
 
 
+@pytest.mark.usefixtures("own_data")
+def test_code_that_names_azures_folder_finds_what_it_uploaded(
+    tool: SessionsPythonREPLTool,
+) -> None:
+    tool.upload_file(data=BytesIO(b"there"), remote_file_path="absolute.txt")
+    read = "import os; os.chdir('/mnt/data'); open('/mnt/data/absolute.txt').read()"
+    assert tool.execute(read)["result"] == "there"
+
+
 def test_it_deletes_its_session_at_a_built_in_pool(pool_of_kind: PoolOfKind) -> None:
     pool = pool_of_kind("interpreter")
     tool = _tool(pool, "langchain-0002")

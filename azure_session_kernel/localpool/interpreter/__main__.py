@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...data_folder import make_own
 from ...serving import without_imports_from_here
 from ..session_program import parser, serve
 from .app import SessionOptions, create_app
@@ -15,6 +16,8 @@ def main() -> None:
     without_imports_from_here()
     # The home around the data folder keeps IPython's own files out of it.
     data = args.workdir.absolute() / "mnt" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    data = make_own(data) if args.mnt_data else data
     app = create_app(SessionOptions(data, args.execution_limit, args.container_type))
     serve(app, args, app.state.end_kernels)
 

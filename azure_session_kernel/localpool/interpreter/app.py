@@ -45,7 +45,7 @@ FILE_RULES: Final = FileRules(
 class SessionOptions:
     """What the pool says about its sessions.
 
-    :ivar data: the folder that stands for ``/mnt/data``, and the kernel's working directory.
+    :ivar data: ``/mnt/data`` or the folder that stands for it: the kernel's working directory.
     :ivar limit_s: the ceiling of one execution, in seconds.
     """
 
@@ -59,7 +59,6 @@ def create_app(options: SessionOptions) -> Starlette:
 
     ``app.state.end_kernels()`` is for the server to call when it begins to end.
     """
-    options.data.mkdir(parents=True, exist_ok=True)
     sockets = Path(tempfile.mkdtemp(prefix="k-"))
     python = options.container_type == "PythonLTS"
     runner = KernelRunner(sockets, options.data) if python else NodeRunner()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...data_folder import make_own
 from ...serving import without_imports_from_here
 from ..session_program import parser, serve
 from .app import create_app
@@ -16,7 +17,8 @@ def main() -> None:
     args = options.parse_args()
     without_imports_from_here()
     limits = Limits(args.run_limit, args.output_limit)
-    serve(create_app(args.program, limits, args.workdir.absolute()), args)
+    workdir = make_own(args.workdir) if args.mnt_data else args.workdir.absolute()
+    serve(create_app(args.program, limits, workdir), args)
 
 
 if __name__ == "__main__":

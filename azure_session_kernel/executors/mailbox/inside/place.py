@@ -73,9 +73,14 @@ class Place:
 
 
 def bases() -> list[Path]:
-    """Where the pool's file API may look: each once, in this order."""
+    """Where the pool's file API may look: each once, in this order, also one with two names."""
     bases = [Path("/mnt/data"), Path.cwd(), Path.home() / "mnt" / "data", Path.home()]
-    return list(dict.fromkeys(base.resolve() for base in bases if base.is_dir()))
+    found: dict[tuple[int, int], Path] = {}
+    for base in bases:
+        if base.is_dir():
+            there = base.stat()
+            found.setdefault((there.st_dev, there.st_ino), base.resolve())
+    return list(found.values())
 
 
 def payload_of(parent: Any) -> dict[str, Any] | None:
