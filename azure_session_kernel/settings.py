@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from .errors import EndpointMissing, IdentifierInvalid, SettingsError
+from .errors import EndpointMissing, IdentifierInvalid, MagicUsage, SettingsError
+from .magics.parse import words
 from .pool.credentials import CREDENTIALS, DEFAULT_SCOPE
 from .pool.endpoints import SHOW_COMMAND, parse_endpoint
 from .session_env import SETTING as ENV
@@ -152,8 +152,8 @@ def _identifier(value: str) -> str | None:
 def _upload(value: str) -> tuple[str, ...]:
     """Patterns, with quotes around those that have spaces."""
     try:
-        return tuple(shlex.split(value.replace("\\", "/")))
-    except ValueError:
+        return tuple(words(value))
+    except MagicUsage:
         raise SettingsError(
             f"{UPLOAD} has a quotation mark that is not closed.",
             fix=f"Set {UPLOAD} to patterns with spaces in between: data/*.csv 'my file.txt'",

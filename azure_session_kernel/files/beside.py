@@ -15,7 +15,7 @@ from typing import Final
 from ..errors import FileTransferError
 from .choose import choose, refuse_outside, why_left_out
 from .ignore import IGNORE_FILE, IgnoreRules
-from .patterns import is_wild
+from .patterns import escaped
 
 #: Of a name that is looked at.
 MAX_NAME_CHARS: Final = 255
@@ -31,7 +31,7 @@ def pattern_of(folder: Path, name: str) -> str:
         return ""
     try:
         if path.is_dir():
-            name = name.rstrip("/")
+            name = escaped(name.replace(os.sep, "/").rstrip("/"))
             return f"{name}/**" if _has_uploadable(folder, path, "") else ""
         return name if choose(folder, [name]) else ""
     except (FileTransferError, OSError, ValueError):
@@ -45,12 +45,12 @@ def pattern_of_package(folder: Path, name: str) -> str:
         found = path is not None and path.is_dir() and _has_uploadable(folder, path, ".py")
     except (FileTransferError, OSError, ValueError):
         found = False
-    return f"{name}/**/*.py" if found else ""
+    return f"{escaped(name)}/**/*.py" if found else ""
 
 
 def _path(folder: Path, name: str) -> Path | None:
     """Where it is; None unless it is there and worth a look."""
-    if not 0 < len(name) <= MAX_NAME_CHARS or is_wild(name):
+    if not 0 < len(name) <= MAX_NAME_CHARS:
         return None
     try:
         refuse_outside(folder, name)

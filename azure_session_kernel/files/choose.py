@@ -18,9 +18,14 @@ from typing import Final
 from ..errors import FileMissing, FileRefused, FileTooLarge
 from .ignore import IGNORE_FILE, IgnoreRules
 from .local_walk import LocalWalk
-from .patterns import Pattern, is_wild
+from .patterns import Pattern, escaped, is_wild, slashed
 from .real_path import real_name
 
+_HEX: Final = "[0-9a-fA-F]"
+_ESCAPE: Final = re.compile(
+    rf"\\(x{_HEX}{{2}}|u{_HEX}{{4}}|U00(?:0{_HEX}|10){_HEX}{{4}}|.)", re.DOTALL
+)
+_SHORT: Final = {"n": "\n", "r": "\r", "t": "\t"}
 #: Files of one command.
 MAX_FILES: Final = 2000
 
@@ -44,7 +49,8 @@ def choose(folder: Path, patterns: Sequence[str], stop: Event | None = None) -> 
     walk = LocalWalk(folder, rules, stop or Event())
     found: dict[str, LocalChoice] = {}
     for pattern in patterns:
-        for choice in _matches(folder, pattern.replace("\\", "/"), rules, walk):
+        text = pattern if _is_there(folder, pattern) else slashed(pattern)
+        for choice in _matches(folder, text, rules, walk):
             found.setdefault(choice.name, choice)
             if len(found) > MAX_FILES:
                 raise FileTooLarge(
@@ -56,7 +62,7 @@ def choose(folder: Path, patterns: Sequence[str], stop: Event | None = None) -> 
 
 def _matches(folder: Path, text: str, rules: IgnoreRules, walk: LocalWalk) -> Iterator[LocalChoice]:
     refuse_outside(folder, text)
-    if not is_wild(text) or (folder / text).exists():
+    if not is_wild(text) or _is_there(folder, text):
         yield _exactly(folder, PurePosixPath(text).as_posix(), rules)
         return
     pattern = Pattern(text, fnmatch)
@@ -84,7 +90,7 @@ def _exactly(folder: Path, name: str, rules: IgnoreRules) -> LocalChoice:
     if path.is_dir():
         raise FileRefused(
             f"{name!r} is a folder.",
-            fix=f"To upload the files in it: %upload {quoted(name.rstrip('/') + '/**')}",
+            fix=f"To upload the files in it: %upload {quoted(escaped(name.rstrip('/')) + '/**')}",
         )
     if reason := why_left_out(folder, path, name, rules):
         raise FileRefused(
@@ -108,10 +114,26 @@ def why_left_out(folder: Path, path: Path, name: str, rules: IgnoreRules) -> str
 def refuse_outside(folder: Path, pattern: str) -> None:
     path = PurePosixPath(pattern)
     outside = path.is_absolute() or Path(pattern).is_absolute() or Path(pattern).drive
-    if outside or ".." in path.parts or pattern.startswith("~") or "\0" in pattern:
+    if outside or ".." in path.parts or _means_a_home(folder, path) or "\0" in pattern:
         raise _outside(pattern)
-    if not is_wild(pattern) and real_name(folder, folder / pattern) is None:
+    exact = not is_wild(pattern) or _is_there(folder, pattern)
+    if exact and real_name(folder, folder / pattern) is None:
         raise _outside(pattern)
+
+
+def _means_a_home(folder: Path, path: PurePosixPath) -> bool:
+    """``~`` or ``~user/x``, unless it is the name of something here; ``~x.csv`` is only a name."""
+    first = path.parts[0] if path.parts else ""
+    is_home = first == "~" or (first.startswith("~") and len(path.parts) > 1)
+    return is_home and not _is_there(folder, first)
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    """Exactly this, whatever it would mean as a pattern."""
+    try:
+        return (folder / name).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _outside(pattern: str) -> FileRefused:
@@ -131,11 +153,20 @@ def _nothing(pattern: str, *, left_out: bool) -> FileMissing:
 
 
 def quoted(name: str) -> str:
-    """As an argument of a magic, which has no backslashes to escape with."""
+    """As an argument of a magic, where a backslash escapes only in ``$'…'``, as in Python."""
     if name.startswith("-"):
         name = f"./{name}"  # no option
-    if not re.search(r"[\s'\"#]", name):
+    if name.isprintable() and not re.search(r"[ '\"#]", name):
         return name
-    if '"' not in name:
+    if name.isprintable() and '"' not in name:
         return f'"{name}"'
-    return "'\"'".join(f'"{part}"' if part else "" for part in name.split('"'))
+    return "$'" + repr('"' + name)[2:-1] + "'"
+
+
+def unescaped(text: str) -> str:
+    """What Python's escapes in ``text`` stand for, those that ``repr`` writes."""
+    return _ESCAPE.sub(lambda found: _meaning_of(found[1]), text)
+
+
+def _meaning_of(escape: str) -> str:
+    return chr(int(escape[1:], 16)) if len(escape) > 1 else _SHORT.get(escape, escape)

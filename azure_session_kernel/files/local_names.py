@@ -1,7 +1,7 @@
 """Names from a session become local paths here, and nowhere else (design, rule 10).
 
 A session is untrusted: a name that is not plainly that of a file below the chosen folder, on every
-operating system, is refused, not repaired.
+operating system, is refused, not repaired. What this machine has under that very name it can have.
 """
 
 from __future__ import annotations
@@ -29,27 +29,37 @@ def checked(name: str) -> str:
 
     :raises FileRefused: with the reason.
     """
+    for part in _parts(name):
+        _refuse_for(name, _objection(part))
+    return name
+
+
+def _parts(name: str) -> list[str]:
     parts = name.split("/")
-    reason = "it has too many folders" if len(parts) > MAX_DEPTH else ""
-    reason = reason or next(filter(None, map(_objection, parts)), "")
+    _refuse_for(name, "it has too many folders" if len(parts) > MAX_DEPTH else "")
+    return parts
+
+
+def _refuse_for(name: str, reason: str) -> None:
     if reason:
         raise FileRefused(
             f"The session's file {_shown(name)} can't be written on this machine: {reason}.",
             fix="Give it another name in the session (`import os; os.rename(OLD, NEW)`).",
         )
-    return name
 
 
-def _objection(part: str) -> str:
+def _objection(part: str, *, is_here: bool = False) -> str:
     """What is wrong with one component; "" for nothing."""
     if part in ("", ".", ".."):
         return "its path leads elsewhere"
+    if is_hidden(part):
+        return "hidden files configure programs on this machine"
+    if is_here:
+        return ""
     if not part.isprintable():
         return "its name has characters that can't be seen"
     if found := sorted(_FORBIDDEN & set(part)):
         return f"its name has {found[0]}"
-    if part[0] == ".":
-        return "hidden files configure programs on this machine"
     if part[-1] in ". " or part[0] == " ":
         return "a name begins or ends with a space or a dot"
     if _RESERVED.fullmatch(part):
@@ -89,8 +99,10 @@ class Places:
             that exists with other upper and lower case.
         """
         path = self._root
-        for part in checked(name).split("/"):
-            for existing in self._names_in(path).get(_folded(part), ()):
+        for part in _parts(name):
+            there = self._names_in(path).get(_folded(part), ())
+            _refuse_for(name, _objection(part, is_here=part in there))
+            for existing in there:
                 refuse_clashes([existing, part])
             path = path / part
         # The last component is replaced, not followed.

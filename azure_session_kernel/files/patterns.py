@@ -12,10 +12,21 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 _WILD: Final = re.compile(r"[*?[]")
+_BACKSLASH: Final = re.compile(r"\[\\\]|\\")
 
 
 def is_wild(text: str) -> bool:
     return _WILD.search(text) is not None
+
+
+def escaped(name: str) -> str:
+    """The pattern that means just this name, in which ``/`` separates folders."""
+    return re.sub(r"[*?[\\]", r"[\g<0>]", name)
+
+
+def slashed(text: str) -> str:
+    """With ``/`` for a backslash, which separates folders on Windows, but not for ``[\\]``."""
+    return _BACKSLASH.sub(lambda found: found[0] if found[0].startswith("[") else "/", text)
 
 
 class Pattern:

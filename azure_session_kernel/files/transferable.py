@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ..errors import FileMissing, FileRefused
 from ..executors.session_files import Fingerprint, Found, Unfit
 from .choose import quoted
+from .patterns import escaped
 from .tally import Tally
 
 
@@ -40,6 +41,6 @@ def _refused(name: str, unfit: Unfit) -> FileRefused:
     if unfit.is_folder:
         return FileRefused(
             f"{name!r} is a folder in the session.",
-            fix=f"To download the files in it: %download {quoted(name + '/**')}",
+            fix=f"To download the files in it: %download {quoted(escaped(name) + '/**')}",
         )
     return FileRefused(f"{name!r} can't be downloaded: {unfit.why}.")

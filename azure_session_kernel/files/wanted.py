@@ -12,7 +12,7 @@ from ..errors import FileMissing, FileTooLarge
 from ..executors.session_files import Listing, SessionFile, SessionFiles
 from .choose import MAX_FILES
 from .local_names import MAX_DEPTH
-from .patterns import Pattern, is_wild
+from .patterns import Pattern, is_wild, slashed
 
 
 async def wanted(files: SessionFiles, patterns: Sequence[str]) -> dict[str, bool]:
@@ -25,7 +25,7 @@ async def wanted(files: SessionFiles, patterns: Sequence[str]) -> dict[str, bool
     names: dict[str, bool] = {}
     listings: dict[tuple[str, bool], Listing] = {}
     for text in patterns:
-        text = text.replace("\\", "/").removeprefix("./").rstrip("/")
+        text = text.removeprefix("./").rstrip("/")
         for name, by_itself in (await _meant(files, text, listings)).items():
             names[name] = by_itself or names.get(name, False)
         if len(names) > MAX_FILES:
@@ -40,8 +40,9 @@ async def _meant(
 ) -> dict[str, bool]:
     """By one pattern. Only the folder that it names is listed, and each folder once."""
     if not is_wild(text):
-        return {text: True}
-    pattern = Pattern(text)
+        there = "\\" not in text or await files.fingerprints([text])
+        return {text if there else slashed(text): True}
+    pattern = Pattern(slashed(text))
     where = (pattern.top, pattern.is_deep)
     if where not in listings:
         listings[where] = await files.list(pattern.top, recursive=pattern.is_deep)

@@ -7,6 +7,7 @@ look (``files/beside.py``) does not tell.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from ..files.beside import pattern_of, pattern_of_package
-from ..files.choose import quoted
+from ..files.choose import quoted, unescaped
 from ..wire import Message
 
-_NO_FILE: Final = re.compile(r"\[Errno 2\] [^:]*: '(?P<name>[^'\n]{1,500})'")
+#: A name as ``repr`` writes it.
+_NAME: Final = r"""(?P<bytes>b?)(?P<q>['"])(?P<name>(?:(?!(?P=q))[^\\\n]|\\.){1,1800})(?P=q)"""
+_NO_FILE: Final = re.compile(rf"\[Errno 2\] [^:]*: {_NAME}")
 _NO_MODULE: Final = re.compile(r"No module named '(?P<name>[^'\n]{1,200})'")
 #: Of an error's text, this much is looked at.
 _CHARS: Final = 2000
@@ -55,9 +58,10 @@ def _hint(ename: str, evalue: str, folder: Path) -> str:
     name = next(filter(None, _patterns(ename, evalue, folder)), "")
     if not name:
         return ""
+    command = quoted(name)
     return (
-        f"\x1b[1m{name} is on your machine, not in the session.\x1b[0m To upload it, run: "
-        f"%upload {quoted(name)}"
+        f"\x1b[1m{name if name.isprintable() else command} is on your machine, not in the session."
+        f"\x1b[0m To upload it, run: %upload {command}"
     )
 
 
@@ -65,7 +69,7 @@ def _patterns(ename: str, evalue: str, folder: Path) -> Iterator[str]:
     """What may have to be uploaded, as patterns of ``%upload``; "" for what is not there."""
     match ename:
         case "FileNotFoundError" if found := _NO_FILE.search(evalue):
-            yield pattern_of(folder, found["name"])
+            yield pattern_of(folder, _name(found))
         case "ModuleNotFoundError" if found := _NO_MODULE.search(evalue):
             # A module's file, or its package with everything in it.
             top, path = found["name"].partition(".")[0], found["name"].replace(".", "/")
@@ -74,3 +78,9 @@ def _patterns(ename: str, evalue: str, folder: Path) -> Iterator[str]:
             yield pattern_of(folder, f"{path}.py")
         case _:
             return
+
+
+def _name(found: re.Match[str]) -> str:
+    """What was opened; a name that is not text is what Python makes of it (PEP 383)."""
+    name = unescaped(found["name"])
+    return os.fsdecode(name.encode("latin-1", "replace")) if found["bytes"] else name

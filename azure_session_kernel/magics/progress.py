@@ -75,5 +75,5 @@ def _left_out(reasons: dict[str, str]) -> str:
 def _files(names: list[str]) -> str:
     """A few by name, many by number."""
     if 0 < len(names) <= 3:
-        return ", ".join(names)
+        return ", ".join(map(printable, names))
     return f"{len(names)} files"

@@ -69,6 +69,16 @@ def test_ordinary_names_are_kept(name: str) -> None:
     assert checked(name) == name
 
 
+def test_a_name_that_this_machine_has_already_it_can_have(tmp_path: Path) -> None:
+    for name in ("a*b", "d?/x\ty", ".hidden", "\u200c.git"):
+        make(tmp_path, name)
+    for name in ("a*b", "d?/x\ty"):
+        assert Places(tmp_path).of(name) == tmp_path / name
+    for name in ("a?b", "d?/a*b", ".hidden", "\u200c.git"):
+        with pytest.raises(FileRefused):
+            Places(tmp_path).of(name)
+
+
 @pytest.mark.parametrize(
     "names", [("a", "A"), ("d/x", "D/y"), ("\u00e9", "e\u0301"), ("stra\u00dfe", "STRASSE")]
 )
@@ -157,11 +167,17 @@ def chosen(folder: Path, pattern: str) -> set[str]:
 
 
 FILES = ("a.csv", "b.txt", "d/a.csv", "d/e/f.csv", ".hidden.csv", "d/.h/x.csv", "[1].csv")
+ODD = ("e*/g.csv", "e\\/g.csv", "ee/g.csv")
 
 
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
+        ("[[]1].csv", {"[1].csv"}),
+        ("e[*]/**", {"e*/g.csv"}),
+        ("e[\\]/*", {"e\\/g.csv"}),
+        ("d\\e/*.csv", {"d/e/f.csv"}),
+        ("e\\/g.csv", {"e\\/g.csv"}),
         ("*.csv", {"a.csv", "[1].csv"}),
         ("**/*.csv", {"a.csv", "[1].csv", "d/a.csv", "d/e/f.csv"}),
         ("d/**", {"d/a.csv", "d/e/f.csv"}),
@@ -175,9 +191,10 @@ FILES = ("a.csv", "b.txt", "d/a.csv", "d/e/f.csv", ".hidden.csv", "d/.h/x.csv", 
 async def test_patterns_mean_the_same_here_and_in_the_session(
     tmp_path: Path, pattern: str, expected: set[str]
 ) -> None:
-    make(tmp_path, *FILES)
+    odd = ODD if "e" in pattern else ()
+    make(tmp_path, *FILES, *odd)
     assert {choice.name for choice in choose(tmp_path, [pattern])} == expected
-    session = SessionInMemory(**dict.fromkeys(FILES, b""))
+    session = SessionInMemory(**dict.fromkeys([*FILES, *odd], b""))
     assert set(await wanted(session, [pattern])) == expected
 
 

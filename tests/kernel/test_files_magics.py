@@ -282,12 +282,28 @@ def test_named_variables_are_real_ones_in_the_session(kernel: LiveKernel) -> Non
         ("open('./only/x.txt')", "%upload ./only/x.txt"),
         ("import helpers_here", "%upload helpers_here.py"),
         ("import package_here.deep", "%upload package_here/**/*.py"),
+        ("open('results[final].csv')", "%upload results[final].csv"),
+        ('open("quote\'d.csv")', '%upload "quote\'d.csv"'),
+        ("open('a*b.csv')", "%upload a*b.csv"),
+        ("open('tab\\tbed.csv')", "%upload $'tab\\tbed.csv'"),
+        ("open('back\\\\slash.csv')", "%upload back\\slash.csv"),
+        ("open(b'not\\xfftext')", "%upload $'not\\udcfftext'"),
+        ("import os; os.listdir('d[1]')", "%upload d[[]1]/**"),
     ],
 )
 def test_a_cell_that_misses_a_local_file_is_told_how_to_upload_it(
     kernel: LiveKernel, folder: Path, code: str, command: str
 ) -> None:
-    for name in ("only here.csv", "only/x.txt", "helpers_here.py", "package_here/deep.py"):
+    named = ("only here.csv", "only/x.txt", "helpers_here.py", "package_here/deep.py")
+    odd = (
+        "results[final].csv",
+        "quote'd.csv",
+        "a*b.csv",
+        "tab\tbed.csv",
+        "back\\slash.csv",
+        "d[1]/x",
+    )
+    for name in (*named, *odd, "not\udcfftext"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("y = 1")
     cell = kernel.run(code)

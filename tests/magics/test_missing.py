@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from azure_session_kernel.files.choose import choose
+from azure_session_kernel.files.ignore import IgnoreRules
 from azure_session_kernel.magics.missing import MAX_LOOKUPS, UploadHint
+from azure_session_kernel.magics.parse import find_magic, words
 from azure_session_kernel.wire import Message
+
+#: What a POSIX file system allows, bytes that are not UTF-8 too; what is special comes often.
+CHARACTERS = st.one_of(
+    st.sampled_from("*?[]!\\'\"#$~-. \t\n\r\udcff\u202e\x85ab"),
+    st.characters(exclude_characters="/\0", exclude_categories=["Cs"]),
+)
+NAMES = st.text(CHARACTERS, min_size=1, max_size=12)
 
 
 def failed(msg_type: str, evalue: object) -> Message:
@@ -13,8 +28,44 @@ def failed(msg_type: str, evalue: object) -> Message:
     return Message("iopub", {"msg_id": "1", "msg_type": msg_type}, content)
 
 
-def missing(name: str) -> str:
-    return f"[Errno 2] No such file or directory: '{name}'"
+def missing(name: str | bytes) -> str:
+    return str(FileNotFoundError(2, "No such file or directory", name))
+
+
+def advised(error: str, folder: Path) -> set[str]:
+    """The files that the line under this error uploads when it is run as it is."""
+    content = UploadHint().added_to(failed("error", error), folder).content
+    line = content["traceback"][-1].partition("run: ")[2]
+    line.encode("utf-8")  # else no front end could send it
+    cell = Message("shell", {"msg_id": "1", "msg_type": "execute_request"}, {"code": line})
+    magic = find_magic(cell)
+    assert magic is not None, content
+    assert magic.name == "upload"
+    return {choice.name for choice in choose(folder, words(magic.arguments))}
+
+
+@given(NAMES, st.booleans())
+@example("results[final].csv", False)
+@example("quote'd.csv", False)
+@example("~x.csv", False)
+@example("~", True)
+@example("a*b", True)
+@example("a\\b", True)
+@example("-d 'x' \"y\"", True)
+def test_the_line_uploads_exactly_the_file_or_folder_of_any_name(name: str, inside: bool) -> None:
+    assume(name not in (".", "..") and len(os.fsencode(name)) < 200)
+    file = f"{name}/f.csv" if inside else name
+    assume(not IgnoreRules().reason(file))
+    with tempfile.TemporaryDirectory() as folder:
+        look_alike = "".join("x" if char in "*?[]!\\" else char for char in name)
+        for other in {look_alike, f"x{look_alike}", "a"} - {name, ".", ".."}:
+            (Path(folder) / other).mkdir(exist_ok=True)
+            (Path(folder) / other / "f.csv").touch()
+        path = Path(folder) / file
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        assert advised(missing(name), Path(folder)) == {file}
+        assert advised(missing(os.fsencode(name)), Path(folder)) == {file}
 
 
 def test_the_reply_says_what_the_error_output_said(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def test_patterns_to_upload_are_split_like_a_shells() -> None:
         return Settings.from_environ(environ).upload
 
     assert read("") == ()
-    assert read("data/*.csv 'my file.txt' sub\\x") == ("data/*.csv", "my file.txt", "sub/x")
+    assert read("data/*.csv 'my file.txt' sub\\x") == ("data/*.csv", "my file.txt", "sub\\x")
+    assert read("$'a\\tb'") == ("a\tb",)
     with pytest.raises(SettingsError, match="AZURE_SESSION_UPLOAD"):
         read("'x")
