@@ -106,7 +106,11 @@ class FileCalls:
             raise WireError(f"a piece has at most {PART_BYTES} bytes")
         async with self._writing:
             received = await asyncio.to_thread(
-                self.store.write, upload, whole(body, "offset"), piece
+                self.store.write,
+                upload,
+                whole(body, "offset"),
+                piece,
+                executable=flag(body, "executable"),
             )
             self._watch(upload)
         return json_answer({"received": received})
@@ -114,8 +118,9 @@ class FileCalls:
     async def _commit(self, body: dict[str, Any]) -> Response:
         upload = _upload(body)
         size, sha256 = whole(body, "size"), text(body, "sha256")
+        mtime_ns = whole(body, "mtime_ns") if "mtime_ns" in body else None
         async with self._writing:
-            await asyncio.to_thread(self.store.commit, upload, size, sha256)
+            await asyncio.to_thread(self.store.commit, upload, size, sha256, mtime_ns)
         self._forget(upload)
         return json_answer({"received": size})
 

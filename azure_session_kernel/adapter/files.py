@@ -126,7 +126,7 @@ class FileStore:
         }
 
     def fingerprint(self, name: str) -> dict[str, Any] | None:
-        """Size and SHA-256 of a regular file, that it is a folder, or None: nothing is there.
+        """What a regular file is, that it is a folder, or None: nothing is there.
 
         :raises BadName: :raises NotAFile: neither a regular file nor a folder. :raises Unreadable:
         """
@@ -135,10 +135,13 @@ class FileStore:
             with _looking(name):
                 if _is_folder(path):
                     return {"name": name, "type": "directory"}
+                status = path.stat()
                 digest, size = _sha256(self.regular(name))
         except NoSuchFile:
             return None
-        return {"name": name, "size": size, "sha256": digest}
+        executable, mtime_ns = bool(status.st_mode & stat.S_IXUSR), status.st_mtime_ns
+        known = {"name": name, "size": size, "sha256": digest}
+        return {**known, "executable": executable, "mtime_ns": mtime_ns}
 
     def regular(self, name: str) -> Path:
         """:raises NoSuchFile: :raises NotAFile: :raises BadName: :raises Unreadable:"""
@@ -176,9 +179,10 @@ class FileStore:
 
     # -- uploads ----------------------------------------------------------------------------------
 
-    def write(self, upload: Upload, offset: int, data: bytes) -> int:
+    def write(self, upload: Upload, offset: int, data: bytes, *, executable: bool = False) -> int:
         """Store a piece; how many bytes of the upload are here now. Repeats change nothing.
 
+        :param executable: the file is to be; it is in any case when it replaces one that is.
         :raises OutOfOrder: the piece before it is not here, or the upload is over.
         :raises DiskFull:
         """
@@ -193,7 +197,9 @@ class FileStore:
             size = part.stat().st_size if part.exists() else 0
             if offset > size:
                 raise OutOfOrder(size)
-            with part.open("r+b" if part.exists() else "xb") as file:
+            mode = 0o777 if executable or _is_executable(target) else 0o666  # less the umask
+            how = "r+b" if part.exists() else "xb"
+            with open(part, how, opener=lambda path, flags: os.open(path, flags, mode)) as file:
                 file.seek(offset)
                 file.write(data)
             return max(size, offset + len(data))
@@ -201,9 +207,10 @@ class FileStore:
             _remove(part)
             raise _meaning(error, upload.name) from error
 
-    def commit(self, upload: Upload, size: int, sha256: str) -> None:
+    def commit(self, upload: Upload, size: int, sha256: str, mtime_ns: int | None = None) -> None:
         """Give the file its name, if it is whole. A repeat changes nothing.
 
+        :param mtime_ns: when it was changed, if its file system can keep that.
         :raises ContentMismatch: it is not what was announced.
         """
         if self._over.get(upload.id) == size:
@@ -215,6 +222,9 @@ class FileStore:
             if _sha256(part) != (sha256, size):
                 self.abandon(upload)
                 raise ContentMismatch
+            if mtime_ns is not None:
+                with contextlib.suppress(OSError, OverflowError):
+                    os.utime(part, ns=(mtime_ns, mtime_ns))
             part.replace(target)
         except OSError as error:
             _remove(part)
@@ -255,6 +265,14 @@ def _is_folder(path: Path) -> bool:
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _is_executable(path: Path) -> bool:
+    """By its owner."""
+    try:
+        return bool(path.stat().st_mode & stat.S_IXUSR)
+    except OSError:
         return False
 
 

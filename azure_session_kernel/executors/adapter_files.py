@@ -31,6 +31,7 @@ from .session_files import (
     SessionFile,
     Source,
     Unfit,
+    is_time,
 )
 
 #: ``call(name, body, timeout_s)``: one exchange with the adapter, boot and reader added.
@@ -71,13 +72,13 @@ class AdapterFiles:
         return found
 
     async def upload(self, name: str, source: Source, progress: Progress) -> None:
-        upload = {"id": secrets.token_hex(16), "name": name}
+        upload, expected = {"id": secrets.token_hex(16), "name": name}, source.fingerprint
+        time = {"mtime_ns": expected.mtime_ns} if is_time(expected.mtime_ns) else {}
         try:
             await self._send_pieces(upload, source, progress)
-            expected = source.fingerprint
             await self._ask(
                 "commit",
-                {**upload, "size": expected.size_bytes, "sha256": expected.sha256},
+                {**upload, "size": expected.size_bytes, "sha256": expected.sha256, **time},
                 TIMEOUT_S + expected.size_bytes / HASHED_BYTES_PER_S,
             )
         except BaseException:
@@ -87,16 +88,20 @@ class AdapterFiles:
     async def _send_pieces(
         self, upload: dict[str, Any], source: Source, progress: Progress
     ) -> None:
-        offset = 0
+        offset, executable = 0, bool(source.fingerprint.executable)
         while True:
             data = await source.read(offset, PART_BYTES)
             if data or not offset:
                 encoded = base64.b64encode(data).decode("ascii")
-                await self._ask("write", {**upload, "offset": offset, "data": encoded})
+                piece = {"offset": offset, "data": encoded, "executable": executable}
+                await self._ask("write", {**upload, **piece})
             offset += len(data)
             progress(len(data))
             if len(data) < PART_BYTES:
                 return
+
+    async def settle(self) -> None:
+        """Nothing is left to do: the adapter has compared and marked each."""
 
     async def _abandon(self, upload: dict[str, Any]) -> None:
         with contextlib.suppress(Exception):
@@ -187,7 +192,13 @@ def _fingerprint(item: dict[str, Any]) -> Fingerprint | Unfit | None:
     """Of one answer of ``stat``."""
     size, sha256, error = item.get("size"), item.get("sha256"), item.get("error")
     if isinstance(size, int) and isinstance(sha256, str):
-        return Fingerprint(size, sha256)
+        executable, mtime_ns = item.get("executable"), item.get("mtime_ns")
+        return Fingerprint(
+            size,
+            sha256,
+            executable if isinstance(executable, bool) else None,
+            mtime_ns if is_time(mtime_ns) else None,
+        )
     if item.get("type") == "directory":
         return A_FOLDER
     if not isinstance(error, dict):

@@ -194,8 +194,8 @@ class InterpreterExecutor:
     def files(self, boot: str) -> MailboxFiles:
         box = self._box
 
-        async def stat(names: Sequence[str]) -> dict[str, Any]:
-            return await self._running_box().stat(names, CALL_S)
+        async def stat(names: Sequence[str], marks: Mapping[str, Any]) -> dict[str, Any]:
+            return await self._running_box().stat(names, marks, CALL_S)
 
         def over() -> bool:
             return boot != self._boot or (box is not None and box.over)

@@ -33,6 +33,9 @@ class NoFiles:
     async def upload(self, name: str, source: Source, progress: Progress) -> None:
         raise _none()
 
+    async def settle(self) -> None:
+        pass
+
     async def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:
         raise _none()
         yield b""

@@ -7,8 +7,8 @@ relative to the interpreter's working directory, with ``/``.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeGuard
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,22 @@ class Listing:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a file's content is: enough to tell whether it has to be transferred."""
+    """What a file's content is: enough to tell whether it has to be transferred.
+
+    :ivar executable: whether its owner may run it; None when that is not known.
+    :ivar mtime_ns: when it was changed, in nanoseconds since 1970; None when that is not known.
+        Like the former, it is carried, and does not count when two are compared.
+    """
 
     size_bytes: int
     sha256: str
+    executable: bool | None = field(default=None, compare=False)
+    mtime_ns: int | None = field(default=None, compare=False)
+
+    def lacks_its_bit(self, there: object) -> bool:
+        """Whether ``there`` is a file that is known not to be executable, and this one is."""
+        known = isinstance(there, Fingerprint) and there.executable is False
+        return known and self.executable is True
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,15 @@ NOT_REGULAR: Final = Unfit("it is not a regular file")
 
 #: What is known of names; those of nothing are left out.
 Found = Mapping[str, Fingerprint | Unfit]
+
+
+#: The year 10000, where dates end.
+_LATEST_NS: Final = 253_402_300_800 * 10**9
+
+
+def is_time(value: object) -> TypeGuard[int]:
+    """Whether it can be an ``mtime_ns``: what a session says is checked when it is used."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LATEST_NS
 
 
 class Source(Protocol):
@@ -96,10 +117,17 @@ class SessionFiles(Protocol):
     async def upload(self, name: str, source: Source, progress: Progress) -> None:
         """Put a whole file there, in place of what has its name; never a part of it.
 
+        It gets the time of ``source``, and is executable if that is, or what it replaces.
         When it fails or is cancelled, what has arrived is removed.
 
         :raises FileChanged: from ``source``, or the session got something else.
         :raises SessionDiskFull:
+        """
+
+    async def settle(self) -> None:
+        """After the last upload: what the pool could not do with each.
+
+        :raises FileChanged: a file is not there as it was sent.
         """
 
     def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:

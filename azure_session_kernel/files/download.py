@@ -80,8 +80,8 @@ async def _is_here(path: Path, name: str, expected: Fingerprint, *, force: bool)
             fix="Choose another folder with --to FOLDER.",
         )
     same_size = await asyncio.to_thread(_size_of, path) == expected.size_bytes
-    if same_size and await fingerprint_of(path, name) == expected:
-        return True
+    if same_size and (here := await fingerprint_of(path, name)) == expected:
+        return not (force and expected.lacks_its_bit(here))
     if force:
         return False
     raise FileInTheWay(
@@ -116,7 +116,7 @@ async def _receive(
 ) -> None:
     """:raises FileChanged: it changed since its fingerprint was taken. :raises FileInTheWay:"""
     digest, size = hashlib.sha256(), 0
-    with written(path, name, replace=force) as file:
+    with written(path, name, replace=force, like=expected) as file:
         async with aclosing(files.download(name, expected.size_bytes)) as pieces:
             async for piece in pieces:
                 digest.update(piece)

@@ -28,7 +28,7 @@ class LocalFile:
 
     def __init__(self, file: IO[bytes], name: str, status: os.stat_result) -> None:
         self._file, self._name = file, name
-        self._opened_as = _version(status)
+        self._opened_as, self._status = _version(status), status
         self._size = status.st_size
         self._fingerprint: Fingerprint | None = None
 
@@ -42,7 +42,13 @@ class LocalFile:
         digest = hashlib.sha256()
         for offset in range(0, self._size, _BLOCK_BYTES):
             digest.update(await self.read(offset, _BLOCK_BYTES))
-        self._fingerprint = Fingerprint(self._size, digest.hexdigest())
+        self._fingerprint = Fingerprint(
+            self._size,
+            digest.hexdigest(),
+            # Windows knows no such bit.
+            bool(self._status.st_mode & stat.S_IXUSR) if os.name != "nt" else None,
+            self._status.st_mtime_ns,
+        )
         return self._fingerprint
 
     async def read(self, offset: int, length: int) -> bytes:
@@ -98,22 +104,27 @@ async def fingerprint_of(path: Path, name: str) -> Fingerprint | None:
 
 
 @contextmanager
-def written(path: Path, name: str, *, replace: bool) -> Iterator[IO[bytes]]:
+def written(path: Path, name: str, *, replace: bool, like: Fingerprint) -> Iterator[IO[bytes]]:
     """A new file beside ``path`` that gets its name when the block ends without an error.
 
     :param replace: whether it may take the place of a file that is there by then.
+    :param like: whose time it gets; it is executable if that is, or the file that it replaces.
     :raises FileInTheWay: it may not. :raises FileTransferError: it can't be written. Then, and
         whatever else ends the block, nothing of it is left.
     """
     part = path.with_name(f".ask-{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as file:
+        mode = 0o777 if like.executable or _is_executable(path) else 0o666  # less the umask
+        with open(part, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as file:
             yield file
         if replace:
             part.replace(path)
         else:
             _name(part, path, name)
+        if like.mtime_ns is not None:  # not earlier: an old unfinished file is a left-over
+            with suppress(OSError, OverflowError):
+                os.utime(path, ns=(like.mtime_ns, like.mtime_ns))
     except OSError as error:
         raise FileTransferError(
             f"{name!r} can't be written on this machine ({error.strerror or error}).",
@@ -122,6 +133,15 @@ def written(path: Path, name: str, *, replace: bool) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def _is_executable(path: Path) -> bool:
+    """Of a regular file, by its owner."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return os.name != "nt" and stat.S_ISREG(mode) and bool(mode & stat.S_IXUSR)
 
 
 def _name(part: Path, path: Path, name: str) -> None:

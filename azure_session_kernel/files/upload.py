@@ -48,6 +48,7 @@ async def upload(
             sent = await _upload_one(files, choice, target, there.get(target), tally)
             (tally.transferred if sent else tally.unchanged).append(choice.name)
         tally.done_bytes = done + size
+    await files.settle()
 
 
 async def _upload_one(
@@ -63,7 +64,8 @@ async def _upload_one(
     async def attempt() -> bool:
         tally.done_bytes = done
         async with opened(choice.path, choice.name) as source:
-            if await source.take_fingerprint() == there:
+            found = await source.take_fingerprint()
+            if found == there and not found.lacks_its_bit(there):
                 return False
             await files.upload(target, source, tally.add_bytes)
             return True

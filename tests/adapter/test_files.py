@@ -118,7 +118,9 @@ def test_files_are_listed_and_told_apart_by_their_hash(kernel: Kernel) -> None:
     assert answer["truncated"] is False
     stat = kernel.post("files/stat", names=["listed/a.txt", "listed/none"]).json()["value"]
     sha256 = hashlib.sha256(b"a").hexdigest()
-    assert stat == [{"name": "listed/a.txt", "size": 1, "sha256": sha256}]
+    mtime_ns = (folder / "a.txt").stat().st_mtime_ns
+    known = {"size": 1, "sha256": sha256, "executable": False, "mtime_ns": mtime_ns}
+    assert stat == [{"name": "listed/a.txt", **known}]
 
 
 def test_files_go_into_no_other_boot_than_the_one_named(kernel: Kernel) -> None:

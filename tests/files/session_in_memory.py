@@ -22,6 +22,7 @@ class SessionInMemory:
     """:ivar on_piece: called before each piece, to make something happen in the middle.
 
     :ivar unfit: what is there, too, and is no file. :ivar most: entries of one listing.
+    :ivar marks: of files, whether they are executable and their time.
     """
 
     largest_bytes = None
@@ -31,6 +32,7 @@ class SessionInMemory:
         self.on_piece: Callable[[], None] = lambda: None
         self.unfit: dict[str, Unfit] = {}
         self.most = 10_000
+        self.marks: dict[str, tuple[bool, int]] = {}
 
     async def list(self, directory: str = "", *, recursive: bool = True) -> Listing:
         files = [SessionFile(name, False, len(data)) for name, data in self.content.items()]
@@ -43,7 +45,10 @@ class SessionInMemory:
 
     async def fingerprints(self, names: Sequence[str]) -> Found:
         found = {name: self.content[name] for name in names if name in self.content}
-        files = {n: Fingerprint(len(d), hashlib.sha256(d).hexdigest()) for n, d in found.items()}
+        files = {
+            n: Fingerprint(len(d), hashlib.sha256(d).hexdigest(), *self.marks.get(n, ()))
+            for n, d in found.items()
+        }
         return files | {name: self.unfit[name] for name in names if name in self.unfit}
 
     async def upload(self, name: str, source: Source, progress: Progress) -> None:
@@ -53,6 +58,11 @@ class SessionInMemory:
             data += piece
             progress(len(piece))
         self.content[name] = data
+        found = source.fingerprint
+        self.marks[name] = (bool(found.executable), found.mtime_ns or 0)
+
+    async def settle(self) -> None:
+        pass
 
     async def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:
         offset = 0

@@ -106,6 +106,20 @@ async def test_a_download_that_fails_leaves_nothing(
     assert names_in(tmp_path) == []
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o700), (0o133, 0o644)])
+async def test_a_program_gets_no_more_than_the_umask_allows(
+    session: SessionInMemory, tmp_path: Path, umask: int, mode: int
+) -> None:
+    session.marks["a.csv"] = (True, 5)
+    before = os.umask(umask)
+    try:
+        await down(session, tmp_path, "a.csv")
+    finally:
+        os.umask(before)
+    status = (tmp_path / "a.csv").stat()
+    assert (status.st_mode & 0o7777, status.st_mtime_ns) == (mode, 5)
+
+
 async def test_one_file_in_the_way_stops_a_download_before_it_begins(
     session: SessionInMemory, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ import hashlib
 import logging
 import secrets
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -334,10 +334,13 @@ class Box:
             with contextlib.suppress(PoolUnreachable, PoolError):
                 await within(self.pool.execute(carrying(self._addressed("exit"))), timeout_s)
 
-    async def stat(self, names: Sequence[str], timeout_s: float) -> dict[str, Any]:
-        """Sizes and SHA-256 of files of the data folder. :raises SessionLost:"""
+    async def stat(
+        self, names: Sequence[str], marks: Mapping[str, Any], timeout_s: float
+    ) -> dict[str, Any]:
+        """What files of the data folder are, once they are marked. :raises SessionLost:"""
         into = "stat-" + secrets.token_hex(6)
-        payload = {**self._addressed("stat"), "names": list(names), "into": into}
+        what = {"names": list(names), "marks": dict(marks), "into": into}
+        payload = {**self._addressed("stat"), **what}
         async with self._turn:
             execution = await self.pool.execute(carrying(payload))
         answer = said(execution.stdout) or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from ...errors import (
@@ -28,6 +28,7 @@ from ..session_files import (
     SessionFile,
     Source,
     Unfit,
+    is_time,
 )
 from .azure import MAX_UPLOAD_BYTES, PASSES, BuiltinPool
 from .inside.place import OURS
@@ -40,8 +41,9 @@ TIMEOUT_S: Final = 30.0
 NAMES: Final = 20
 _OURS: Final = re.compile(OURS)
 
-#: ``stat(names)``: sizes and hashes, computed in the session.
-Stat = Callable[[Sequence[str]], Awaitable[dict[str, Any]]]
+#: ``stat(names, marks)``: what files are, found in the session; ``marks`` says of some that were
+#: uploaded whether they are executable, and their time, which the file API does not carry.
+Stat = Callable[[Sequence[str], Mapping[str, tuple[bool, int | None]]], Awaitable[dict[str, Any]]]
 
 
 class MailboxFiles:
@@ -56,6 +58,8 @@ class MailboxFiles:
         self, pool: BuiltinPool, outage_s: float, stat: Stat | None, over: Callable[[], bool]
     ) -> None:
         self._pool, self._outage_s, self._stat, self._over = pool, outage_s, stat, over
+        self._executable: set[str] = set()
+        self._uploaded: dict[str, Fingerprint] = {}
 
     async def list(self, directory: str = "", *, recursive: bool = True) -> Listing:
         found: list[SessionFile] = []
@@ -80,13 +84,28 @@ class MailboxFiles:
 
     async def fingerprints(self, names: Sequence[str]) -> Found:
         found: dict[str, Fingerprint | Unfit] = {}
-        for start in range(0, len(names) if self._stat is not None else 0, NAMES):
+        if self._stat is None:
+            return found
+        for start in range(0, len(names), NAMES):
             batch = list(names[start : start + NAMES])
-            assert self._stat is not None  # noqa: S101
-            for name, value in (await self._stat(batch)).items():
+            marks = {name: self._mark(name) for name in batch if name in self._uploaded}
+            for name, value in (await self._stat(batch, marks)).items():
                 if name in batch and (known := _fingerprint(value)) is not None:
                     found[name] = known
+        executable = (n for n, f in found.items() if isinstance(f, Fingerprint) and f.executable)
+        self._executable.update(executable)
         return found
+
+    def _mark(self, name: str) -> tuple[bool, int | None]:
+        sent = self._uploaded[name]
+        return bool(sent.executable) or name in self._executable, sent.mtime_ns
+
+    async def settle(self) -> None:
+        found = await self.fingerprints(list(self._uploaded)) if self._stat is not None else None
+        for name, sent in self._uploaded.items():
+            if found is not None and found.get(name) != sent:
+                raise _changed(name)
+        self._uploaded.clear()
 
     async def upload(self, name: str, source: Source, progress: Progress) -> None:
         if source.fingerprint.size_bytes > MAX_UPLOAD_BYTES:
@@ -103,6 +122,7 @@ class MailboxFiles:
         size = await self._retry(attempt)
         if size not in (-1, len(data)):
             raise FileChanged(f"{name!r} arrived in the session with {size} bytes, not {len(data)}")
+        self._uploaded[name] = source.fingerprint
         progress(len(data))
 
     async def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -148,6 +168,8 @@ def _fingerprint(value: Any) -> Fingerprint | Unfit | None:
     match value:
         case [int(size), str(sha256)]:
             return Fingerprint(size, sha256)
+        case [int(size), str(sha256), bool(executable), mtime_ns]:
+            return Fingerprint(size, sha256, executable, mtime_ns if is_time(mtime_ns) else None)
         case "directory":
             return A_FOLDER
         case "other":
@@ -184,6 +206,14 @@ def _file_errors(name: str) -> Iterator[None]:
                 fix="Use letters, digits, dots, hyphens and underscores in names.",
             ) from error
         raise
+
+
+def _changed(name: str) -> FileChanged:
+    return FileChanged(
+        f"{name!r} was uploaded, and what the session has under that name is not what was sent.",
+        cause="A program in the session has changed it, or this pool gave it another name.",
+        fix="Look at it with %files; upload it under a name of letters, digits, dots and hyphens.",
+    )
 
 
 def _missing(name: str) -> FileMissing:
