@@ -8,6 +8,7 @@ import os
 import ssl
 import sys
 from collections.abc import AsyncGenerator, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import httpx
@@ -128,6 +129,7 @@ class Connections:
             http1=True,
             http2=False,
             follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none
             trust_env=not loopback,  # a proxy must never see the local pool's token
             limits=httpx.Limits(
                 max_connections=_MAX_CONNECTIONS,

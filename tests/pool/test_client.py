@@ -89,6 +89,19 @@ async def failure(
 # -- what is sent
 
 
+async def test_cookies_are_not_taken() -> None:
+    sent: list[str | None] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("cookie"))
+        return httpx.Response(200, headers=[("set-cookie", f"c{len(sent)}={'x' * 4000}; path=/")])
+
+    client = client_of(handler)
+    for _ in range(3):
+        await client.request("GET", "/health")
+    assert sent == [None] * 3
+
+
 async def test_a_request_carries_token_identifier_and_json_to_the_endpoint() -> None:
     seen: list[httpx.Request] = []
 
