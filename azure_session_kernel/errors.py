@@ -17,6 +17,7 @@ SessionKernelError                  never raised itself; names what happened, wh
 │   ├── PoolFull                    429: no free session
 │   ├── PoolUnavailable             5xx
 │   └── UnexpectedAnswer            an answer this kernel can't read
+│       └── AnswerTooLarge          larger than an answer to that can be; the rest was not read
 ├── SessionError                    the session is not what the cell expected
 │   ├── SessionLost                 variables are gone; the cell did NOT run
 │   ├── SessionTaken                a newer kernel works in this session; the cell did NOT run
@@ -175,6 +176,10 @@ class PoolUnavailable(PoolError):
 
 class UnexpectedAnswer(PoolError):
     """An answer that this kernel can't read."""
+
+
+class AnswerTooLarge(UnexpectedAnswer):
+    """Larger than an answer to that request can be; the rest was not read."""
 
 
 class SessionError(SessionKernelError):

@@ -33,6 +33,7 @@ from .adapter_files import AdapterFiles
 from .base import ExecutorEvents, Stdin
 from .log_reader import LogReader, session_errors
 from .retry import PASSING, retry
+from .session_files import MAX_ANSWER_BYTES
 
 #: One hello waits so long for an interpreter that is starting.
 HELLO_WAIT_S: Final = 15.0
@@ -242,7 +243,11 @@ class AdapterExecutor:
         try:
             with session_errors():
                 answer = await self._client.request(
-                    "POST", f"/jupyter/{call}", body=data, timeout_s=timeout_s
+                    "POST",
+                    f"/jupyter/{call}",
+                    body=data,
+                    timeout_s=timeout_s,
+                    answer_bytes=MAX_ANSWER_BYTES,
                 )
         finally:
             self._under_way -= 1

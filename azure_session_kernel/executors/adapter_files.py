@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from typing import Any, Final
 
 from ..errors import (
+    AnswerTooLarge,
     FileChanged,
     FileMissing,
     FileRefused,
@@ -19,10 +20,12 @@ from ..errors import (
     UnexpectedAnswer,
 )
 from ..wire import PART_BYTES
+from ..wire.json_text import short_text
 from ..within import within
 from .retry import retry
 from .session_files import (
     A_FOLDER,
+    MAX_ENTRIES,
     NOT_REGULAR,
     Fingerprint,
     Found,
@@ -31,7 +34,10 @@ from .session_files import (
     SessionFile,
     Source,
     Unfit,
+    as_told,
+    is_size,
     is_time,
+    too_many,
 )
 
 #: ``call(name, body, timeout_s)``: one exchange with the adapter, boot and reader added.
@@ -55,10 +61,14 @@ class AdapterFiles:
         self._call, self._outage_s = call, outage_s
 
     async def list(self, directory: str = "", *, recursive: bool = True) -> Listing:
-        answer = await self._ask("list", {"directory": directory, "recursive": recursive})
-        top = directory.strip("/")
-        entries = [_session_file(item, top) for item in _items(answer)]
-        return Listing(entries, truncated=bool(answer.get("truncated")))
+        try:
+            answer = await self._ask("list", {"directory": directory, "recursive": recursive})
+        except AnswerTooLarge as error:
+            raise too_many() from error
+        top, items = directory.strip("/"), _items(answer)
+        entries = [_session_file(item, top) for item in items[:MAX_ENTRIES]]
+        truncated = bool(answer.get("truncated")) or len(items) > MAX_ENTRIES
+        return Listing(entries, truncated)
 
     async def fingerprints(self, names: Sequence[str]) -> Found:
         found: dict[str, Fingerprint | Unfit] = {}
@@ -190,15 +200,9 @@ def _said(error: PoolError) -> str:
 
 def _fingerprint(item: dict[str, Any]) -> Fingerprint | Unfit | None:
     """Of one answer of ``stat``."""
-    size, sha256, error = item.get("size"), item.get("sha256"), item.get("error")
-    if isinstance(size, int) and isinstance(sha256, str):
-        executable, mtime_ns = item.get("executable"), item.get("mtime_ns")
-        return Fingerprint(
-            size,
-            sha256,
-            executable if isinstance(executable, bool) else None,
-            mtime_ns if is_time(mtime_ns) else None,
-        )
+    sha256, error = item.get("sha256"), item.get("error")
+    if isinstance(sha256, str):
+        return as_told(item.get("size"), sha256, item.get("executable"), item.get("mtime_ns"))
     if item.get("type") == "directory":
         return A_FOLDER
     if not isinstance(error, dict):
@@ -209,7 +213,7 @@ def _fingerprint(item: dict[str, Any]) -> Fingerprint | Unfit | None:
         case "BadName":
             return Unfit("it leads out of the working directory, or can't be a file's name")
         case _:
-            said = "".join(filter(str.isprintable, str(error.get("message", ""))[:200]))
+            said = "".join(filter(str.isprintable, short_text(error, "message", 200)))
             return Unfit(f"the session says: {said.rstrip('.')}")
 
 
@@ -218,9 +222,9 @@ def _session_file(item: dict[str, Any], top: str) -> SessionFile:
     size = item.get("sizeInBytes")
     return SessionFile(
         name="/".join(part for part in parts if isinstance(part, str) and part),
-        is_directory=str(item.get("type")).lower() == "directory",
-        size_bytes=size if isinstance(size, int) else 0,
-        modified=str(item.get("lastModifiedAt", ""))[:40],
+        is_directory=short_text(item, "type").lower() == "directory",
+        size_bytes=size if is_size(size) else 0,
+        modified=short_text(item, "lastModifiedAt", 40),
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeGuard
 
+from ..errors import FileTooLarge
+
 
 @dataclass(frozen=True)
 class SessionFile:
@@ -70,6 +72,10 @@ NOT_REGULAR: Final = Unfit("it is not a regular file")
 Found = Mapping[str, Fingerprint | Unfit]
 
 
+#: Entries of one listing. What a session says beyond that is not read.
+MAX_ENTRIES: Final = 10_000
+#: What an answer about files may have: a listing with 800 bytes for each entry.
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 #: The year 10000, where dates end.
 _LATEST_NS: Final = 253_402_300_800 * 10**9
 
@@ -77,6 +83,29 @@ _LATEST_NS: Final = 253_402_300_800 * 10**9
 def is_time(value: object) -> TypeGuard[int]:
     """Whether it can be an ``mtime_ns``: what a session says is checked when it is used."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LATEST_NS
+
+
+def is_size(value: object) -> TypeGuard[int]:
+    """Whether it can be a file's, in bytes."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def as_told(
+    size: object, sha256: str, executable: object = None, mtime_ns: object = None
+) -> Fingerprint | Unfit:
+    """What a session says of a file: each value is checked. Those that are optional may be odd."""
+    if not is_size(size):
+        return Unfit("the session says that it has a size that no file can have")
+    bit = executable if isinstance(executable, bool) else None
+    return Fingerprint(size, sha256, bit, mtime_ns if is_time(mtime_ns) else None)
+
+
+def too_many() -> FileTooLarge:
+    """Instead of a listing that can't be read to its end."""
+    return FileTooLarge(
+        "The session lists more files than can be read.",
+        fix="Name a folder with fewer files, for instance: %files FOLDER, %download FOLDER/*.csv",
+    )
 
 
 class Source(Protocol):

@@ -55,7 +55,8 @@ async def download(
     await asyncio.to_thread(remove_left_over, folders)
     unchanged = set(tally.unchanged)
     for name in (name for name in names if name not in unchanged):
-        await _download_one(files, name, paths[name], tally, force=force)
+        size = there[name].size_bytes
+        await _download_one(files, name, paths[name], size, tally, limits=limits, force=force)
         tally.transferred.append(name)
 
 
@@ -91,15 +92,26 @@ async def _is_here(path: Path, name: str, expected: Fingerprint, *, force: bool)
 
 
 async def _download_one(
-    files: SessionFiles, name: str, path: Path, tally: Tally, *, force: bool
+    files: SessionFiles,
+    name: str,
+    path: Path,
+    size: int,
+    tally: Tally,
+    *,
+    limits: Limits,
+    force: bool,
 ) -> None:
-    done = tally.done_bytes
+    """:param size: as the tally counts it; it may be another by now, within the same limits."""
+    others, done = tally.total_bytes - size, tally.done_bytes
 
     async def attempt() -> None:
         tally.done_bytes = done
         expected = (await files.fingerprints([name])).get(name)
         if not isinstance(expected, Fingerprint):
             raise FileMissing(f"{name!r} is not in the session any more.")
+        limits.check(name, expected.size_bytes)
+        limits.check_all(others + expected.size_bytes)
+        tally.total_bytes = others + expected.size_bytes
         await _receive(files, name, path, expected, tally, force=force)
 
     await twice(attempt)
@@ -121,6 +133,8 @@ async def _receive(
             async for piece in pieces:
                 digest.update(piece)
                 size += len(piece)
+                if size > expected.size_bytes:
+                    break
                 await asyncio.to_thread(file.write, piece)
                 tally.add_bytes(len(piece))
         if Fingerprint(size, digest.hexdigest()) != expected:

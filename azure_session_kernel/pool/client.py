@@ -101,18 +101,20 @@ class PoolClient:
         timeout_s: float = 30,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         """One exchange with the session.
 
         :param body: JSON, sent as ``application/json`` unless ``headers`` says otherwise.
         :param timeout_s: for the whole exchange, without the time a token takes.
+        :param answer_bytes: an answer that is larger is not read to its end.
         :raises PoolError: any answer outside 2xx, or none (``PoolUnreachable``).
         :raises CredentialError: no token.
 
         Cancelling it closes its connection; whether the pool acted on it is then unknown.
         """
         params = self._query(query)
-        return await self._request(method, path, body, timeout_s, params, headers)
+        return await self._request(method, path, body, timeout_s, params, headers, answer_bytes)
 
     @asynccontextmanager
     async def stream(
@@ -269,10 +271,11 @@ class PoolClient:
         timeout_s: float,
         params: Mapping[str, str],
         headers: Mapping[str, str] | None = None,
+        answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         async def attempt(token: str) -> Answer:
             call = self._call(method, path, token)
-            return await self._within(timeout_s, call, dict(params), body, headers)
+            return await self._within(timeout_s, call, dict(params), body, headers, answer_bytes)
 
         return await self._with_token(attempt)
 
@@ -297,9 +300,10 @@ class PoolClient:
         params: dict[str, str],
         body: bytes | None,
         headers: Mapping[str, str] | None,
+        answer_bytes: int,
     ) -> Answer:
-        progress = Progress()
-        exchange = self._exchange(call, params, body, headers, timeouts_of(timeout_s), progress)
+        progress, timeouts = Progress(), timeouts_of(timeout_s)
+        exchange = self._exchange(call, params, body, headers, timeouts, progress, answer_bytes)
         try:
             return await within(exchange, timeout_s)
         except (TimeoutError, asyncio.TimeoutError) as error:
@@ -313,10 +317,11 @@ class PoolClient:
         headers: Mapping[str, str] | None,
         timeouts: httpx.Timeout,
         progress: Progress,
+        answer_bytes: int,
     ) -> Answer:
         response = await self._connections.open(call, params, body, timeouts, progress, headers)
         try:
-            received = await read_body(call, response, MAX_ANSWER_BYTES)
+            received = await read_body(call, response, answer_bytes)
         finally:
             await response.aclose()
         return Answer(response.status_code, response.headers, received, call)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from .. import __version__
-from ..errors import SettingsError, UnexpectedAnswer
+from ..errors import AnswerTooLarge, SettingsError, UnexpectedAnswer
 from .call import Call
 from .endpoints import Endpoint
 from .failures import NETWORK_ERRORS, answer_failure, network_failure
@@ -198,7 +198,7 @@ async def chunks_of(call: Call, response: httpx.Response) -> AsyncGenerator[byte
 async def read_body(
     call: Call, response: httpx.Response, limit: int, *, cut: bool = False
 ) -> bytes:
-    """The body. Beyond ``limit`` bytes: ``cut`` it, or raise UnexpectedAnswer."""
+    """The body. Beyond ``limit`` bytes: ``cut`` it, or raise AnswerTooLarge."""
     received = bytearray()
     async for chunk in chunks_of(call, response):
         received += chunk
@@ -206,5 +206,5 @@ async def read_body(
             continue
         if cut:
             break
-        raise UnexpectedAnswer(f"The answer to {call.name} is larger than {limit} bytes.")
+        raise AnswerTooLarge(f"The answer to {call.name} is larger than {limit} bytes.")
     return bytes(received[:limit])

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from azure_session_kernel.errors import (
+    AnswerTooLarge,
     CredentialError,
     Forbidden,
     PoolError,
@@ -100,6 +101,21 @@ async def test_cookies_are_not_taken() -> None:
     for _ in range(3):
         await client.request("GET", "/health")
     assert sent == [None] * 3
+
+
+async def test_an_answer_is_read_up_to_its_limit() -> None:
+    taken: list[int] = []
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                taken.append(1000)
+                yield b"x" * 1000
+
+    client = client_of(lambda _: httpx.Response(200, stream=Endless()))
+    with pytest.raises(AnswerTooLarge, match="larger than 5000 bytes"):
+        await client.request("GET", "/files", answer_bytes=5000)
+    assert sum(taken) == 6000
 
 
 async def test_a_request_carries_token_identifier_and_json_to_the_endpoint() -> None:

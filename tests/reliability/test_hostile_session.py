@@ -6,6 +6,7 @@ in masses, and what contradicts itself.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from azure_session_kernel.pool.local import LocalPool, write_record
-from azure_session_kernel.wire import MAX_LINE_BYTES
+from azure_session_kernel.wire import MAX_LINE_BYTES, PART_BYTES
 
 from ..conftest import JUPYTER_DIRS
 from ..kernel.fake_front import HELLO, TOKEN, Answer, FakeFront, FakeSession, Respond, ending, line
@@ -165,6 +166,63 @@ def test_a_session_that_starts_numbers_anew_has_nothing_shown_twice(
     assert cell.status == "ok"
     assert cell.text() == "1 2 3 4 "
     session.close()
+
+
+class FilesSession:
+    """One file, ``a``, of which each ``stat`` says another of ``sizes``, and which never ends."""
+
+    def __init__(self, *sizes: object) -> None:
+        self._sizes, self.read_bytes = list(sizes), 0
+
+    def respond(self, path: str, body: bytes) -> Answer:
+        match path.removeprefix("/jupyter/"):
+            case "hello":
+                return _json(HELLO)
+            case "files/stat":
+                size = self._sizes.pop(0) if len(self._sizes) > 1 else self._sizes[0]
+                return _json({"value": [{"name": "a", "size": size, "sha256": "ab"}]})
+            case "files/read":
+                self.read_bytes += PART_BYTES
+                return _json({"data": base64.b64encode(bytes(PART_BYTES)).decode()})
+            case "files/list":
+                return Answer(body=b'{"value":[' + b'{"name":"x","type":"file"},' * 1_000_000)
+            case _:
+                return Answer(body=b'{"event":"keepalive"}\n', keep_open=True)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "ename", "read_bytes"),
+    [
+        ((10, 10**12), "FileTooLarge", 0),
+        ((10, 2 * MB), "FileTooLarge", 0),
+        ((PART_BYTES,), "FileChanged", 2 * 2 * PART_BYTES),
+        ((-(10**12),), "FileRefused", 0),
+        ((10, -(10**12)), "FileMissing", 0),
+        ((2**70,), "FileRefused", 0),
+        ((True,), "FileRefused", 0),
+        ((1.5,), "FileRefused", 0),
+    ],
+    ids=str,
+)
+def test_a_download_believes_no_size(
+    hostile: StartHostile, sizes: tuple[object, ...], ename: str, read_bytes: int
+) -> None:
+    session = FilesSession(*sizes)
+    kernel = hostile(session.respond)
+    with memory_of(kernel) as grown:
+        assert kernel.run("%download a --max-size 1M").error["ename"] == ename
+        assert session.read_bytes == read_bytes
+        assert is_alive(kernel)
+        assert grown() < 60
+
+
+def test_a_listing_without_end_is_not_read(hostile: StartHostile) -> None:
+    kernel = hostile(FilesSession(1).respond)
+    with memory_of(kernel) as grown:
+        for line_ in ("%files", "%download *"):
+            assert kernel.run(line_).error["ename"] == "FileTooLarge"
+        assert is_alive(kernel)
+        assert grown() < 100
 
 
 def _json(value: Any) -> Answer:

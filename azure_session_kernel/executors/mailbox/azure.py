@@ -17,10 +17,13 @@ from urllib.parse import quote
 import httpx
 
 from ...errors import PoolError, PoolRouteNotFound, UnexpectedAnswer
-from ...pool.client import EXCERPT_CHARS, Answer, PoolClient
+from ...pool.client import EXCERPT_CHARS, MAX_ANSWER_BYTES, Answer, PoolClient
 from ...pool.management import next_query, refuses_version
 from ...wire import dump
+from ...wire.json_text import short_text
 from ..retry import PASSING, delays
+from ..session_files import MAX_ANSWER_BYTES as LISTING_BYTES
+from ..session_files import MAX_ENTRIES, is_size
 from .inside.place import MARK
 
 #: Azure's ceiling for one execution (azure/README 6.3).
@@ -178,7 +181,12 @@ class BuiltinPool:
     # -- files ------------------------------------------------------------------------------------
 
     async def download(
-        self, folder: str, name: str, timeout_s: float = 30.0, piece: tuple[int, int] | None = None
+        self,
+        folder: str,
+        name: str,
+        timeout_s: float = 30.0,
+        piece: tuple[int, int] | None = None,
+        answer_bytes: int = MAX_ANSWER_BYTES,
     ) -> tuple[bytes, bool] | None:
         """The file's content, and whether that is only the ``piece`` (offset, length) asked for.
 
@@ -188,7 +196,12 @@ class BuiltinPool:
         span = {} if piece is None else {"Range": f"bytes={piece[0]}-{sum(piece) - 1}"}
         try:
             answer = await self._client.request(
-                "GET", path, timeout_s=timeout_s, query=self._query(folder), headers=span
+                "GET",
+                path,
+                timeout_s=timeout_s,
+                query=self._query(folder),
+                headers=span,
+                answer_bytes=answer_bytes,
             )
         except PoolRouteNotFound:
             return None
@@ -218,13 +231,18 @@ class BuiltinPool:
         await self._client.request("DELETE", f"/files/{name}", query=self._query(folder))
 
     async def list(self, folder: str) -> list[tuple[str, bool, int, str]]:
-        """Name, whether it is a folder, size in bytes, and when it was changed."""
+        """Name, whether it is a folder, size in bytes (-1: not known), and when it was changed.
+
+        Of many, some.
+        """
         query, found = self._query(folder), []
         for _ in range(_MAX_PAGES):
-            answer = await self._client.request("GET", "/files", query=query)
+            answer = await self._client.request(
+                "GET", "/files", query=query, answer_bytes=LISTING_BYTES
+            )
             found += _entries(answer)
             more = next_query(answer.json(), self._client.endpoint.url)
-            if more is None:
+            if more is None or len(found) > MAX_ENTRIES:
                 break
             query = {**more, **self._query(folder)}
         return found
@@ -336,9 +354,9 @@ def _entry(item: Any, answer: Answer) -> tuple[str, bool, int, str]:
     if not isinstance(found, dict) or not isinstance(name, str):
         raise unreadable("a file has a name", answer)
     size = found.get("sizeInBytes", found.get("size"))
-    modified = found.get("lastModifiedAt") or found.get("lastModifiedTime") or ""
-    is_directory = str(found.get("type")).lower() == "directory"
-    return name, is_directory, size if isinstance(size, int) else -1, str(modified)[:40]
+    modified = short_text(found, "lastModifiedAt", 40) or short_text(found, "lastModifiedTime", 40)
+    is_directory = short_text(found, "type").lower() == "directory"
+    return name, is_directory, size if is_size(size) else -1, modified
 
 
 def unreadable(expected: str, answer: Answer) -> UnexpectedAnswer:

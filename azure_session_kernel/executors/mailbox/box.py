@@ -33,6 +33,7 @@ from ..base import ExecutorEvents
 from ..log_reader import lost, taken
 from ..plain import status
 from ..retry import delays, retry
+from ..session_files import MAX_ANSWER_BYTES
 from .azure import LIMIT_S, PASSES, BuiltinPool, Execution
 from .code import carrying, said
 from .delivery import MAX_CODE_CHARS, Delivery, is_for_beside
@@ -346,7 +347,7 @@ class Box:
         answer = said(execution.stdout) or {}
         if answer.get("missing") or "refused" in answer:
             raise taken() if answer.get("refused") == "taken" else lost()
-        found = await self._folder.get(into, timeout_s)
+        found = await self._folder.get(into, timeout_s, MAX_ANSWER_BYTES)
         if found is None:
             raise not_understood(execution)
         with contextlib.suppress(PoolError):

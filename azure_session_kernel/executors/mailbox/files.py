@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from typing import Any, Final, TypeVar
 
 from ...errors import (
+    AnswerTooLarge,
     FileChanged,
     FileMissing,
     FileRefused,
@@ -15,11 +16,13 @@ from ...errors import (
     PoolError,
     SessionDiskFull,
     SessionLost,
+    UnexpectedAnswer,
 )
 from ..log_reader import lost
 from ..retry import retry
 from ..session_files import (
     A_FOLDER,
+    MAX_ENTRIES,
     NOT_REGULAR,
     Fingerprint,
     Found,
@@ -28,7 +31,8 @@ from ..session_files import (
     SessionFile,
     Source,
     Unfit,
-    is_time,
+    as_told,
+    too_many,
 )
 from .azure import MAX_UPLOAD_BYTES, PASSES, BuiltinPool
 from .inside.place import OURS
@@ -65,6 +69,8 @@ class MailboxFiles:
         found: list[SessionFile] = []
         waiting = [directory.strip("/")]
         while waiting:
+            if len(found) > MAX_ENTRIES:
+                return Listing(found[:MAX_ENTRIES], truncated=True)
             folder = waiting.pop()
             for name, is_directory, size, modified in await self._list_one(folder):
                 if not folder and _OURS.match(name):
@@ -73,14 +79,18 @@ class MailboxFiles:
                 found.append(SessionFile(path, is_directory, max(0, size), modified))
                 if is_directory and recursive:
                     waiting.append(path)
-        return Listing(sorted(found, key=lambda file: file.name))
+        found.sort(key=lambda file: file.name)
+        return Listing(found[:MAX_ENTRIES], truncated=len(found) > MAX_ENTRIES)
 
     async def _list_one(self, folder: str) -> Sequence[tuple[str, bool, int, str]]:
         async def attempt() -> Sequence[tuple[str, bool, int, str]]:
             with _file_errors(folder):
                 return await self._pool.list(folder)
 
-        return await self._retry(attempt)
+        try:
+            return await self._retry(attempt)
+        except AnswerTooLarge as error:
+            raise too_many() from error
 
     async def fingerprints(self, names: Sequence[str]) -> Found:
         found: dict[str, Fingerprint | Unfit] = {}
@@ -132,7 +142,9 @@ class MailboxFiles:
 
             async def attempt(at: int = offset) -> tuple[bytes, bool] | None:
                 with _file_errors(name):
-                    return await self._pool.download(folder, base, TIMEOUT_S, (at, PIECE_BYTES))
+                    return await self._pool.download(
+                        folder, base, TIMEOUT_S, (at, PIECE_BYTES), size_bytes + PIECE_BYTES
+                    )
 
             found = await self._retry(attempt)
             if found is None:
@@ -141,6 +153,8 @@ class MailboxFiles:
             if not is_piece:  # the pool has no ranges: all of it, each time
                 yield data[offset:]
                 return
+            if len(data) > PIECE_BYTES:
+                raise UnexpectedAnswer("A piece of a file is larger than was asked for.")
             if data:
                 yield data
             if len(data) < PIECE_BYTES:
@@ -166,10 +180,8 @@ class MailboxFiles:
 def _fingerprint(value: Any) -> Fingerprint | Unfit | None:
     """Of one name, as ``inside/mailbox.py`` says it."""
     match value:
-        case [int(size), str(sha256)]:
-            return Fingerprint(size, sha256)
-        case [int(size), str(sha256), bool(executable), mtime_ns]:
-            return Fingerprint(size, sha256, executable, mtime_ns if is_time(mtime_ns) else None)
+        case [size, str(sha256), *more]:
+            return as_told(size, sha256, *more[:2])
         case "directory":
             return A_FOLDER
         case "other":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ...pool.client import MAX_ANSWER_BYTES
 from ...wire import dump
 from .azure import BuiltinPool
 
@@ -38,10 +39,14 @@ class Folder:
     def __init__(self, pool: BuiltinPool, where: Where) -> None:
         self._pool, self._where = pool, where
 
-    async def get(self, name: str, timeout_s: float = 30.0) -> bytes | None:
+    async def get(
+        self, name: str, timeout_s: float = 30.0, answer_bytes: int = MAX_ANSWER_BYTES
+    ) -> bytes | None:
         """A file's content; None when there is none of that name."""
         where = self._where
-        found = await self._pool.download(where.folder, where.name(name), timeout_s)
+        found = await self._pool.download(
+            where.folder, where.name(name), timeout_s, answer_bytes=answer_bytes
+        )
         return None if found is None else found[0]
 
     async def put(self, name: str, value: Any, timeout_s: float = SMALL_S) -> None:
