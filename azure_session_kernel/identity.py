@@ -153,7 +153,7 @@ def _kernel_id(connection_file: str) -> str:
     """
     try:
         key = json.loads(Path(connection_file).read_bytes()).get("key")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         key = None
     if isinstance(key, str) and len(key) >= _SHORTEST_KEY:
         return key

@@ -46,5 +46,5 @@ def is_ours(folder: Path) -> bool:
     try:
         spec = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
         return runs_this_kernel(spec["argv"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

@@ -225,9 +225,12 @@ def _from_json(value: Any) -> Lease:
     for key in texts:
         if not isinstance(value[key], str):
             raise TypeError(key)
+        value[key].encode()  # a lone surrogate can't be sent
     for key in numbers:
         if not isinstance(value[key], (int, float)) or isinstance(value[key], bool):
             raise TypeError(key)
+        if not 0 <= value[key] < 2**53:
+            raise ValueError(key)
     if value["state"] not in STATES or not value["identifier"]:
         raise ValueError("state")
     fields = {key: value[key] for key in texts + numbers}

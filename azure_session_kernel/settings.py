@@ -127,8 +127,15 @@ def _choice(environ: Mapping[str, str], name: str, default: str) -> str:
     )
 
 
+def is_path(value: str) -> bool:
+    """Whether it can be the path of a request below the endpoint."""
+    climbs = {".", ".."} & set(value.split("/"))
+    plain = value.isprintable() and not set(value) & set(" ?#\\")
+    return value.startswith("/") and plain and not climbs
+
+
 def _execute_path(value: str) -> str:
-    if value.startswith("/") and value.isprintable() and not set(value) & set(" ?#\\"):
+    if is_path(value):
         return value
     raise SettingsError(
         f"{EXECUTE_PATH} is {value[:100]!r}; a path that begins with / is needed.",

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from ..errors import StateUnusable
 from ..private_files import state_dir, write_private
+from ..settings import is_path
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class KnownKinds:
         entry = self._read().get(_key(url))
         kind, path = (entry.get("kind"), entry.get("path", "")) if isinstance(entry, dict) else "  "
         if kind not in ("interpreter", "oneshot") or not isinstance(path, str):
+            return None
+        if path and not is_path(path):
             return None
         return Known(kind, path)
 

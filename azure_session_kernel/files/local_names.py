@@ -18,7 +18,8 @@ from .real_path import is_hidden, real_name
 MAX_PART_BYTES: Final = 255
 MAX_DEPTH: Final = 32
 _RESERVED: Final = re.compile(
-    r"(con|prn|aux|nul|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$)(\..*)?",
+    # Windows looks at what is before the first dot, without the spaces at its end.
+    r"(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3]|conin\$|conout\$) *(\..*)?",
     re.IGNORECASE,
 )
 _FORBIDDEN: Final = frozenset('<>:"|?*\\')

@@ -14,7 +14,7 @@ import logging
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..errors import CredentialError, LocalPoolNotRunning, SettingsError, StateUnusable
@@ -23,6 +23,7 @@ from .credentials import checked_token
 
 log = logging.getLogger(__name__)
 
+_MAX_BYTES: Final = 64 * 1024
 START_COMMAND = "azure-session-kernel pool"
 
 
@@ -65,7 +66,7 @@ def read_record() -> LocalPool:
     """
     path = record_path()
     try:
-        pool = _parse(path.read_bytes())
+        pool = _parse(path)
     except FileNotFoundError:
         raise _not_running("No local pool is running.") from None
     except OSError as error:
@@ -102,16 +103,22 @@ def remove_record(pool: LocalPool) -> None:
     """Called by the pool when it ends. A record that is not ``pool``'s own is left alone."""
     path = record_path()
     with contextlib.suppress(OSError, ValueError):
-        if _parse(path.read_bytes()) == pool:
+        if _parse(path) == pool:
             path.unlink()
 
 
-def _parse(data: bytes) -> LocalPool:
-    value = json.loads(data)
+def _parse(path: Path) -> LocalPool:
+    """:raises OSError: :raises ValueError: it is no record."""
+    with path.open("rb") as file:
+        data = file.read(_MAX_BYTES)
+    try:
+        value = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError("not an object")
     pid = value.get("pid")
-    if not isinstance(pid, int) or isinstance(pid, bool) or pid < 1:
+    if not isinstance(pid, int) or isinstance(pid, bool) or not 0 < pid < 2**31:
         raise ValueError("no process id")
     resource = _loopback_url(value["resource"]) if value.get("resource") else ""
     return LocalPool(_loopback_url(value.get("url")), _token(value.get("token")), pid, resource)
@@ -124,6 +131,7 @@ def _loopback_url(value: Any) -> str:
     parts = urlsplit(value)
     if (
         parts.scheme not in ("http", "https")
+        or parts.port == 0  # which raises for what is no port
         or not ipaddress.ip_address(parts.hostname or "").is_loopback
     ):
         raise ValueError("its url is not on loopback")

@@ -52,6 +52,7 @@ def test_no_name_from_a_session_becomes_a_path_outside_the_folder(name: str) -> 
     [
         *("", "/x", "//x", "a//b", "a/", "../x", "a/../x", "C:/x", "C:x", "\\\\host\\x", "a\\b"),
         *("CON", "con.txt", "a/NUL", "COM1.csv", "lpt\u00b9", "CONIN$", "AUX.tar.gz"),
+        *("AUX .txt", "nul  .a.b", "COM\u00b2 .x", "conout$ ."),
         *("x.", "x ", "a./b", " x", ".bashrc", ".ssh/authorized_keys", "a/.git/hooks/x"),
         *("a\nb", "a\0b", "a\x7fb", "a\u202etxt.exe", "a\ud800", "x" * 256, "é" * 128),
         *("a?b", "a*b", "a|b", "a<b", 'a"b', "/".join("a" * 33)),

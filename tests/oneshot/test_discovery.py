@@ -170,6 +170,8 @@ def test_a_broken_memory_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "kinds.json").write_bytes(content)
     known = KnownKinds(tmp_path / "kinds.json")
     assert known.get("https://pool") is None
+    known.put("https://pool", Known("oneshot", "/run/../.."))
+    assert known.get("https://pool") is None
     known.put("https://pool", Known("oneshot", "/run"))
     assert known.get("https://pool") == Known("oneshot", "/run")
     assert b"https" not in (tmp_path / "kinds.json").read_bytes()

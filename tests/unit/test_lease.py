@@ -181,8 +181,12 @@ def lease_at(found: Lease) -> Lease:
         json.dumps({**dataclasses.asdict(lease("ask-x")), "epoch": "1"}).encode(),
         json.dumps({**dataclasses.asdict(lease("ask-x")), "state": "?"}).encode(),
         json.dumps({**dataclasses.asdict(lease("ask-x")), "identifier": None}).encode(),
+        json.dumps({**dataclasses.asdict(lease("ask-x")), "identifier": "\ud800"}).encode(),
+        json.dumps({**dataclasses.asdict(lease("ask-x")), "pid": float("inf")}).encode(),
+        json.dumps({**dataclasses.asdict(lease("ask-x")), "created_at": 10**400}).encode(),
+        json.dumps({**dataclasses.asdict(lease("ask-x")), "epoch": float("nan")}).encode(),
     ],
-    ids=range(10),
+    ids=range(14),
 )
 def test_a_damaged_lease_is_named_in_the_log_left_alone_and_blocks_nobody_else(
     store: LeaseStore, caplog: pytest.LogCaptureFixture, content: bytes
