@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
+from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,10 +41,12 @@ class FileRules:
     """Where the built-in pool and our container differ.
 
     :ivar strict: Azure's rules for names, on top of ours.
+    :ivar decode: names are decoded once more than HTTP does.
     :ivar refusals: status, code and text for each error.
     """
 
     strict: bool = False
+    decode: bool = False
     refuse: Refuse = _refuse
     refusals: Refusals = field(default_factory=lambda: FILE_REFUSALS)
 
@@ -53,6 +56,7 @@ class FileRules:
 
     def name(self, store: FileStore, request: Request, name: str) -> str:
         """``name`` in the folder that ``path`` names. :raises BadName:"""
+        name = unquote_plus(name) if self.decode else name
         name, folder = _below_data(name), self.folder(store, request)
         if name.startswith("/"):
             raise BadName("A name is a path relative to the working directory.")

@@ -109,7 +109,7 @@ class FileStore:
         """One entry, in the shape of Azure's ``SessionResourceFile`` (azure/README 1.3)."""
         path = self._existing(name)
         with _looking(name):
-            return self._describe(path, path.parent)
+            return self._describe(path, self._workdir.root)
 
     def _describe(self, path: Path, top: Path) -> dict[str, Any]:
         status = path.stat()

@@ -117,6 +117,11 @@ def _register_interpreter(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds that one execution may take (%(default)g, as at Azure)",
     )
+    add(
+        "--decode-names",
+        action="store_true",
+        help="decode names of files twice, as Microsoft's published proxy does",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -145,7 +150,8 @@ def _kind(args: argparse.Namespace) -> Kind:
     if args.kind == "oneshot":
         return oneshot(OneShot(args.program, args.run_limit, args.output_limit))
     if args.kind == "interpreter":
-        return interpreter(Builtin(args.container_type, args.api_versions, args.execution_limit))
+        limit_s, decode = args.execution_limit, args.decode_names
+        return interpreter(Builtin(args.container_type, args.api_versions, limit_s, decode))
     return KINDS[args.kind]
 
 

@@ -24,11 +24,13 @@ class Builtin:
     :ivar container_type: only ``PythonLTS`` runs code; the others are there to be told apart.
     :ivar api_versions: those that the pool supports.
     :ivar limit_s: the ceiling of one execution, in seconds (azure/README 6.3).
+    :ivar decode_names: names of files are decoded twice, as Microsoft's published proxy does.
     """
 
     container_type: str = "PythonLTS"
     api_versions: tuple[str, ...] = API_VERSIONS
     limit_s: float = 220.0
+    decode_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def _module(name: str) -> Sequence[str]:
 def interpreter(builtin: Builtin) -> Kind:
     """A built-in code interpreter: Azure's own data plane over an ipykernel (azure/README 6)."""
     options = ("--container-type", builtin.container_type, "--execution-limit", builtin.limit_s)
-    command = (*_module("localpool.interpreter"), *map(str, options))
+    names = ("--decode-names",) if builtin.decode_names else ()
+    command = (*_module("localpool.interpreter"), *map(str, options), *names)
     return Kind(command, f"/subscriptions/{_SUBSCRIPTION}{_POOL}", builtin, own_data=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..conftest import PoolOfKind
+from ..conftest import PoolOfKind, StartPool
 from .data_plane import DataPlane, data_plane
 
 
@@ -70,6 +70,23 @@ def test_before_2025_10_files_have_no_directory(plane: DataPlane, version: str) 
     assert listed["contentType"] == "text/plain; charset=utf-8"
     moment = datetime.fromisoformat(listed["lastModifiedAt"].replace("Z", "+00:00"))
     assert moment.tzinfo is not None
+
+
+def test_a_file_is_answered_where_it_is(plane: DataPlane) -> None:
+    sent = plane.upload("it.txt", b"1", path="where/it").json()
+    assert (sent["directory"], sent["name"]) == ("where/it", "it.txt")
+    assert plane.get("/files/it.txt", path="where/it").json() == sent
+
+
+def test_names_are_decoded_again_where_the_pool_is_told_to(
+    plane: DataPlane, start_pool: StartPool
+) -> None:
+    """As a client expects that sends names percent-encoded, as to Microsoft's published proxy."""
+    with data_plane(start_pool("--kind", "interpreter", "--decode-names"), "names-0001") as twice:
+        for pool, stored in ((plane, "a%20b.txt"), (twice, "a b.txt")):
+            assert pool.upload("a%20b.txt", b"x").json()["name"] == stored
+        assert twice.get("/files/a%2520b.txt/content").content == b"x"
+        assert twice.get("/files/a+b.txt/content").content == b"x"
 
 
 @pytest.mark.parametrize("name", ["/mnt/data/absolute.txt", "absolute.txt"])

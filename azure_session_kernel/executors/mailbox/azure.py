@@ -92,12 +92,30 @@ class Execution:
         return printable[:EXCERPT_CHARS] or "an empty answer"
 
 
+@dataclass(frozen=True)
+class Habits:
+    """In which of a file's names ``%`` and ``+`` have to be encoded once more than by HTTP.
+
+    :ivar folder: in ``path``. :ivar upload: in a body. :ivar path: in the path of a request.
+    """
+
+    folder: bool = False
+    upload: bool = False
+    path: bool = False
+
+
 class BuiltinPool:
-    """One session's executions and files. :ivar version: as chosen by ``first_execution``."""
+    """One session's executions and files. :ivar version: as chosen by ``first_execution``.
+
+    :ivar habits: ``names.py`` finds them out. :ivar carries_all: whether names with ``%`` and ``+``
+        can be carried with these habits; None when it has not been found out.
+    """
 
     def __init__(self, client: PoolClient) -> None:
         self._client = client
         self.version = VERSIONS[0]
+        self.habits = Habits()
+        self.carries_all: bool | None = None
 
     # -- executions -------------------------------------------------------------------------------
 
@@ -192,7 +210,8 @@ class BuiltinPool:
 
         None: there is no such file.
         """
-        path = f"/files/{name}/content" if self.version.flat else f"/files/content/{name}"
+        part = self._part(name)
+        path = f"/files/{part}/content" if self.version.flat else f"/files/content/{part}"
         span = {} if piece is None else {"Range": f"bytes={piece[0]}-{sum(piece) - 1}"}
         try:
             answer = await self._client.request(
@@ -213,9 +232,12 @@ class BuiltinPool:
             raise
         return answer.body, answer.status == 206
 
-    async def upload(self, folder: str, name: str, data: bytes, timeout_s: float = 30.0) -> int:
-        """Put a file there; the size that the pool says it has, or -1 when it says none."""
-        form = httpx.Request("POST", "http://form", files={"file": (name, data)})
+    async def upload(
+        self, folder: str, name: str, data: bytes, timeout_s: float = 30.0
+    ) -> tuple[str, int]:
+        """Put a file there; the name ("": none) and the size (-1) that the pool says it has."""
+        sent = _encoded(name, also=self.habits.upload)
+        form = httpx.Request("POST", "http://form", files={"file": (sent, data)})
         answer = await self._client.request(
             "POST",
             "/files" if self.version.flat else "/files/upload",
@@ -225,10 +247,15 @@ class BuiltinPool:
             headers={"Content-Type": form.headers["content-type"]},
         )
         found = _entries(answer)
-        return found[0][2] if found else -1
+        return (found[0][0], found[0][2]) if found else ("", -1)
 
     async def delete(self, folder: str, name: str) -> None:
-        await self._client.request("DELETE", f"/files/{name}", query=self._query(folder))
+        path = f"/files/{self._part(name)}"
+        await self._client.request("DELETE", path, query=self._query(folder))
+
+    def _part(self, name: str) -> str:
+        """Of a path."""
+        return quote(_encoded(name, also=self.habits.path), safe="")
 
     async def list(self, folder: str) -> list[tuple[str, bool, int, str]]:
         """Name, whether it is a folder, size in bytes (-1: not known), and when it was changed.
@@ -248,7 +275,7 @@ class BuiltinPool:
         return found
 
     def _query(self, folder: str = "") -> dict[str, str]:
-        path = {"path": folder} if folder else {}
+        path = {"path": _encoded(folder, also=self.habits.folder)} if folder else {}
         return {**path, "api-version": self.version.name}
 
     # -- the session ------------------------------------------------------------------------------
@@ -271,6 +298,10 @@ class BuiltinPool:
         runtimes = value.get("runtimes") if isinstance(value, dict) else None
         names = [item.get("name") for item in runtimes or () if isinstance(item, dict)]
         return ", ".join(name[:40] for name in names if isinstance(name, str))[:EXCERPT_CHARS]
+
+
+def _encoded(name: str, *, also: bool) -> str:
+    return name.replace("%", "%25").replace("+", "%2B") if also else name
 
 
 def _refuses_version(error: PoolError) -> bool:

@@ -36,6 +36,7 @@ from ..session_files import (
 )
 from .azure import MAX_UPLOAD_BYTES, PASSES, BuiltinPool
 from .inside.place import OURS
+from .names import find_out, is_special, not_carried, refuse_unfit
 
 T = TypeVar("T")
 
@@ -83,6 +84,8 @@ class MailboxFiles:
         return Listing(found[:MAX_ENTRIES], truncated=len(found) > MAX_ENTRIES)
 
     async def _list_one(self, folder: str) -> Sequence[tuple[str, bool, int, str]]:
+        await self._refuse_unless_carried(folder)
+
         async def attempt() -> Sequence[tuple[str, bool, int, str]]:
             with _file_errors(folder):
                 return await self._pool.list(folder)
@@ -120,23 +123,28 @@ class MailboxFiles:
     async def upload(self, name: str, source: Source, progress: Progress) -> None:
         if source.fingerprint.size_bytes > MAX_UPLOAD_BYTES:
             raise _too_large(name, source.fingerprint.size_bytes)
+        refuse_unfit(name)
+        await self._refuse_unless_carried(name)
         data = bytearray()
         while piece := await source.read(len(data), PIECE_BYTES):
             data += piece
         folder, base = self._parted(name)
 
-        async def attempt() -> int:
+        async def attempt() -> tuple[str, int]:
             with _file_errors(name):
                 return await self._pool.upload(folder, base, bytes(data), TIMEOUT_S)
 
-        size = await self._retry(attempt)
+        called, size = await self._retry(attempt)
         if size not in (-1, len(data)):
             raise FileChanged(f"{name!r} arrived in the session with {size} bytes, not {len(data)}")
+        if called.rpartition("/")[2] not in ("", base):
+            raise _changed(name)
         self._uploaded[name] = source.fingerprint
         progress(len(data))
 
     async def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:
         folder, base = self._parted(name)
+        await self._refuse_unless_carried(name)
         offset = 0
         while offset <= size_bytes:
 
@@ -160,6 +168,18 @@ class MailboxFiles:
             if len(data) < PIECE_BYTES:
                 return
             offset += len(data)
+
+    async def _refuse_unless_carried(self, name: str) -> None:
+        """Found out before anything is transferred, once for each pool. :raises FileRefused:"""
+        stat, pool = self._stat, self._pool
+        if not is_special(name):
+            return
+        if pool.carries_all is None and stat is not None:
+            pool.carries_all = await self._retry(
+                lambda: find_out(pool, lambda names: stat(names, {}))
+            )
+        if not pool.carries_all:
+            raise not_carried(name)
 
     def _parted(self, name: str) -> tuple[str, str]:
         folder, _, base = name.strip("/").rpartition("/")

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -47,11 +47,13 @@ class SessionOptions:
 
     :ivar data: ``/mnt/data`` or the folder that stands for it: the kernel's working directory.
     :ivar limit_s: the ceiling of one execution, in seconds.
+    :ivar decode_names: names of files are decoded twice.
     """
 
     data: Path
     limit_s: float = 220.0
     container_type: str = "PythonLTS"
+    decode_names: bool = False
 
 
 def create_app(options: SessionOptions) -> Starlette:
@@ -61,6 +63,7 @@ def create_app(options: SessionOptions) -> Starlette:
     """
     sockets = Path(tempfile.mkdtemp(prefix="k-"))
     python = options.container_type == "PythonLTS"
+    rules = replace(FILE_RULES, decode=options.decode_names)
     runner = KernelRunner(sockets, options.data) if python else NodeRunner()
     executions = Executions(runner, ExecutionRules(options.limit_s, OUTPUT_LIMIT_BYTES, True))
 
@@ -79,7 +82,7 @@ def create_app(options: SessionOptions) -> Starlette:
         routes=[
             Route("/health", _health),
             *(shell_routes() if options.container_type == "Shell" else executions.routes),
-            *azure_file_routes(FileStore(options.data), FILE_RULES),
+            *azure_file_routes(FileStore(options.data), rules),
         ],
         exception_handlers={404: _no_route, 405: _no_route},
     )
