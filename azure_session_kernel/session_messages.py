@@ -148,7 +148,7 @@ class SessionMessages:
         if isinstance(gap, Oversized):
             self._on_oversized(gap)
         else:
-            text = f"[{gap.missing_chars} characters of {gap.name[:10]} are missing here]"
+            text = f"[{gap.missing_chars} characters of {gap.name[:40]} are missing here]"
             self._show(text, gap.parent_header)
 
     def _on_oversized(self, missing: Oversized) -> None:

@@ -57,6 +57,7 @@ class LiveSession:
     executor: InterpreterExecutor = field(init=False)
     hello: Hello = field(init=False)
     messages: list[Message] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     oversized: list[Oversized] = field(default_factory=list)
     ended: list[BootEnded] = field(default_factory=list)
     failures: list[SessionKernelError] = field(default_factory=list)
@@ -69,8 +70,10 @@ class LiveSession:
         self._news.set()
 
     def on_gap(self, gap: Gap | Oversized) -> None:
-        assert isinstance(gap, Oversized), gap
-        self.oversized.append(gap)
+        if isinstance(gap, Gap):
+            self.gaps.append(gap)
+        else:
+            self.oversized.append(gap)
 
     def on_boot_ended(self, boot: str, ended: BootEnded) -> None:
         self.ended.append(ended)

@@ -9,10 +9,19 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.errors import ExecutionUnknown, SessionDiskFull, SessionLost
+from azure_session_kernel.errors import ExecutionUnknown, SessionLost
 
 from ..conftest import RunningPool, StartPool
-from .live_session import LiveSession, cell, live_session, new_identifier, request, result, texts
+from .live_session import (
+    LiveSession,
+    cell,
+    error_of,
+    live_session,
+    new_identifier,
+    request,
+    result,
+    texts,
+)
 
 #: The first execution installs the mailbox.
 FIRST_CELL = 2
@@ -101,11 +110,11 @@ async def test_output_that_the_session_can_not_write_is_told(pool: RunningPool) 
         boot = session.hello.boot
         # Not removed file by file: one more may be written meanwhile.
         spoil = f"import os; os.rename('.ask/{boot}', 'gone'); open('.ask/{boot}', 'w').close()"
-        await session.send(cell(f"{spoil}; print('x')"))
-        await session.until(lambda: session.failures)
-        assert isinstance(session.failures[0], SessionDiskFull)
-        assert "The cell has run" in session.failures[0].what
-        assert boot in session.failures[0].what
+        error = error_of(await session.run(f"{spoil}; print('x')"))
+        assert error["ename"] == "SessionDiskFull"
+        assert "The cell has run" in error["evalue"]
+        assert boot in error["evalue"]
+        assert not session.failures
 
 
 async def test_restart_gives_a_fresh_interpreter(pool: RunningPool) -> None:

@@ -37,7 +37,15 @@ from ..session_files import MAX_ANSWER_BYTES
 from .azure import LIMIT_S, PASSES, BuiltinPool, Execution
 from .code import carrying, said
 from .delivery import MAX_CODE_CHARS, Delivery, is_for_beside
-from .failures import DIED, disk_full, failure_of, lost_on_the_way, not_understood, unheard
+from .failures import (
+    DIED,
+    disk_full,
+    ended_by,
+    failure_of,
+    lost_on_the_way,
+    not_understood,
+    unheard,
+)
 from .folder import Folder, Where
 from .limit import with_limit
 from .reader import MailboxReader, Position
@@ -251,11 +259,20 @@ class Box:
             delivery.accept()
             self.reader.expect(answer["chunk"])
             if answer.get("problem"):
-                self._fail(delivery, disk_full(str(answer["problem"])))
+                await self._end_here(delivery, answer)
         else:
             log.warning("the mailbox failed: %s", str(answer)[:300])
             return False
         return True
+
+    async def _end_here(self, delivery: Delivery, answer: dict[str, Any]) -> None:
+        """The session can't write the end of its cells, but has said that they are over."""
+        n, count = (answer.get(key) for key in ("n", "execution_count"))
+        await self.reader.read_up_to(n if isinstance(n, int) else 0)
+        error = disk_full(str(answer["problem"]))
+        for message in delivery.unended:
+            for told in ended_by(error, message, count if isinstance(count, int) else 0):
+                self.on_line(told)
 
     def _fail(self, delivery: Delivery, error: SessionKernelError) -> None:
         self._forget(delivery)

@@ -84,6 +84,11 @@ class Delivery:
         if not self._open:
             self.complete.set()
 
+    @property
+    def unended(self) -> list[Message]:
+        """Those whose last messages have not been read."""
+        return [message for message in self.messages if message.msg_id in self._open]
+
     def as_json(self) -> list[dict[str, Any]]:
         return [message_as_json(message) for message in self.messages]
 

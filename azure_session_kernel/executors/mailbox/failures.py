@@ -13,7 +13,9 @@ from ...errors import (
     SessionKernelError,
     UnexpectedAnswer,
 )
+from ...wire import Message
 from ..log_reader import lost
+from ..plain import PlainResult, ended, reply, status
 from .azure import Execution
 from .delivery import Delivery
 
@@ -64,6 +66,15 @@ def disk_full(problem: str) -> SessionDiskFull:
         cause="The disk of the session is full, or code has changed the folder .ask in it.",
         fix="Remove files in the session (`import os; os.remove(NAME)`).",
     )
+
+
+def ended_by(error: SessionKernelError, request: Message, count: int) -> list[Message]:
+    """From here, what the session could not say of a request that it has handled."""
+    if request.msg_type == "execute_request":
+        return ended(request, PlainResult(failure=error), count)
+    comm = request.msg_type.startswith("comm_")
+    answers = [] if comm else [reply(request, {"status": "error", **error.as_content()})]
+    return [*answers, status(request, "idle")]
 
 
 def busy(execution: Execution) -> PoolUnavailable:

@@ -67,7 +67,7 @@ class Arrivals:
         if kind == "exit":
             os._exit(0)
         if kind == "read":
-            self._tap.log.forget(value["chunk"])
+            self._tap.log.backlog.forget(value["chunk"])
         if kind == "signal":
             over = value["msg_id"] in self._tap.seen and value["msg_id"] != self.running
             self._signal_wanted |= set() if over else {value["msg_id"]}

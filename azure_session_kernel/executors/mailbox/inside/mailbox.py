@@ -29,6 +29,7 @@ class Mailbox:
     def __init__(self, kernel: Any, boot: str) -> None:
         self.kernel, self.boot, self.reader = kernel, boot, ""
         self.log = Log()
+        self.backlog = self.log.backlog
         self.tap = Tap(kernel, self.log)
         self.arrivals = Arrivals(self.tap, self._handle)
         self._places: dict[tuple[int, str], Place] = {}
@@ -64,7 +65,7 @@ class Mailbox:
         if payload["reader"] != self.reader:
             return {"refused": "taken"}
         place = self._settle_in(payload)
-        self.log.forget(payload["read"])
+        self.backlog.forget(payload["read"])
         self.log.window_s = min(max(WINDOW_S, payload.get("window", 0)), LONGEST_WINDOW_S)
         if payload["do"] == "exit":
             os._exit(0)
@@ -84,9 +85,10 @@ class Mailbox:
         self.log.flush()
         place.remove(began)
         return {
-            "chunk": self.log.chunk,
-            "n": self.log.n,
-            "problem": self.log.problem,
+            "chunk": self.backlog.chunk,
+            "n": self.backlog.n,
+            "problem": self.backlog.problem,
+            "execution_count": self.kernel.execution_count - 1,
             "came": messages is not None,
         }
 
@@ -114,9 +116,9 @@ class Mailbox:
         return {
             "boot": self.boot,
             "reader": self.reader,
-            "chunk": self.log.chunk,
-            "n": self.log.n,
-            "oldest": self.log.oldest(),
+            "chunk": self.backlog.chunk,
+            "n": self.backlog.n,
+            "oldest": self.backlog.oldest(),
             "execution_count": len(self.kernel.shell.history_manager.input_hist_raw) - 1,
             "info": {**self.kernel.kernel_info, "supported_features": []},
         }
@@ -142,7 +144,7 @@ class Mailbox:
             self._places = {}
             if fresh:
                 os.chdir(place.base)
-            self.arrivals.place = self.log.place = place
+            self.arrivals.place = self.backlog.place = place
         return place
 
     # -- the user's messages ----------------------------------------------------------------------

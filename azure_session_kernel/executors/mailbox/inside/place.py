@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,20 @@ class Place:
         return self.folder / (self.prefix + name)
 
     def write(self, name: str, data: bytes) -> None:
+        self.write_all({name: data})
+
+    def write_all(self, files: Mapping[str, bytes | memoryview]) -> None:
+        """All or none of them; whoever sees the first finds the others."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.path("tmp-" + name)
-        temporary.write_bytes(data)
-        temporary.replace(self.path(name))
+        try:
+            for name, data in files.items():
+                self.path("tmp-" + name).write_bytes(data)
+        except OSError:
+            for name in files:
+                self.remove("tmp-" + name)  # else it would fill the disk that is full
+            raise
+        for name in reversed(list(files)):
+            self.path("tmp-" + name).replace(self.path(name))
 
     def names(self, *kinds: str) -> list[str]:
         """Uploaded files that have not been taken."""
