@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import time
+
 import pytest
 
 from azure_session_kernel.errors import SessionTaken
@@ -149,6 +152,26 @@ async def test_a_comm_message_reaches_a_cell_that_awaits(session: LiveSession) -
     asked = await session.send(cell("await asyncio.wait_for(got.wait(), 20); values"))
     await session.send(request("comm_msg", {"comm_id": "c1", "data": {"v": 7}}))
     assert result(await session.over(asked)) == "[{'v': 7}]"
+
+
+async def test_comm_messages_keep_their_order_whatever_the_clock_does(
+    pool: RunningPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time_ns", itertools.count(10**18, -1).__next__)
+    listen = (
+        "import asyncio, comm\nvalues = []\n"
+        "def opened(c, m): c.on_msg(lambda m: values.append(m['content']['data']))\n"
+        "comm.get_comm_manager().register_target('t', opened)"
+    )
+    async with live_session(pool) as session:
+        await session.run(listen)
+        opened = {"comm_id": "c1", "target_name": "t", "data": {}}
+        await session.over(await session.send(request("comm_open", opened)))
+        wait = "while len(values) < 3: await asyncio.sleep(0.01)\nvalues"
+        asked = await session.send(cell(wait))
+        for value in range(3):
+            await session.send(request("comm_msg", {"comm_id": "c1", "data": value}))
+        assert result(await session.over(asked)) == "[0, 1, 2]"
 
 
 async def test_memory_and_cpu_are_told_while_a_cell_runs(session: LiveSession) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import logging
 import secrets
 import time
@@ -56,8 +57,9 @@ log = logging.getLogger(__name__)
 ANSWER_S: Final = 2.0
 #: Answers in a row that say nothing of our messages, before that is an error.
 ODD_ANSWERS: Final = 4
-#: Tell the session what has been read after so much, so that it can remove it.
+#: Tell the session what has been read after so much, or so many files, so that it can remove it.
 ACKNOWLEDGE_BYTES: Final = 16 * 1024 * 1024
+ACKNOWLEDGE_FILES: Final = 256
 
 
 class Box:
@@ -82,9 +84,12 @@ class Box:
         self._turn = asyncio.Lock()
         self._deliveries: dict[str, Delivery] = {}
         self._beside: dict[str, Message] = {}
+        #: The session takes what is there in the order of its names, and each name once.
+        self._name, self._numbers = secrets.token_hex(8), itertools.count(1)
         self._interrupted: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._acknowledged_bytes, self._connected = 0, False
+        self._acknowledged_bytes, self._acknowledged_chunk = 0, position.chunk
+        self._connected = False
         self.reader = MailboxReader(
             self._fetch,
             self,
@@ -141,7 +146,7 @@ class Box:
 
     async def _put_beside(self, messages: Sequence[Message]) -> None:
         value = {"messages": Delivery(messages).as_json()}
-        await self._folder.put(f"beside-{time.time_ns()}", value)
+        await self._folder.put(f"beside-{self._name}-{next(self._numbers):012}", value)
 
     async def _run(self, delivery: Delivery, budget_s: float) -> None:
         async with self._turn:
@@ -391,9 +396,10 @@ class Box:
         self._acknowledge()
 
     def _acknowledge(self) -> None:
-        if self.reader.bytes_read - self._acknowledged_bytes < ACKNOWLEDGE_BYTES:
+        read, files = self.reader.bytes_read, self.reader.chunk - self._acknowledged_chunk
+        if read - self._acknowledged_bytes < ACKNOWLEDGE_BYTES and files < ACKNOWLEDGE_FILES:
             return
-        self._acknowledged_bytes = self.reader.bytes_read
+        self._acknowledged_bytes, self._acknowledged_chunk = read, self.reader.chunk
         self._own(self._tell_read(self.reader.chunk - 1))
 
     async def _tell_read(self, chunk: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from typing import Any
 from .place import Place
 from .tap import Tap
 
-#: How often arriving files are looked for, only while something runs.
-LOOK_S = 0.05
+#: How often arriving files are looked for, only while something runs; less often where looking
+#: would take more than this share of the user's processor, for the folder may be a large one.
+LOOK_S, RARE_LOOK_S, SHARE = 0.05, 1.0, 0.02
 #: Python sees a signal between bytecodes only; ipykernel's threads delay it while a cell starts.
 SETTLE_S = 0.05
 
@@ -46,9 +48,11 @@ class Arrivals:
     def _watch(self) -> None:
         while True:
             self.active.wait()
+            began = time.thread_time()
             with contextlib.suppress(Exception):
                 self.look()
-            time.sleep(LOOK_S)
+            taken_s = time.thread_time() - began
+            time.sleep(min(max(LOOK_S, taken_s / SHARE), RARE_LOOK_S))
 
     def look(self) -> None:
         with self._looking:
@@ -89,9 +93,10 @@ class Arrivals:
 
     def _signal(self) -> None:
         """To the children, too, as an interrupt_request: `!sleep 100` must end."""
-        pid = os.getpid()
-        if hasattr(os, "killpg") and os.getpgid(0) == pid:
-            os.killpg(pid, signal.SIGINT)
+        if sys.platform == "win32":
+            signal.raise_signal(signal.SIGINT)
+        elif os.getpgid(0) == os.getpid():
+            os.killpg(os.getpid(), signal.SIGINT)
         else:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         self._tap.kernel.io_loop.add_callback(int)  # a loop that waits for events looks up

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import time
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ MARK = f'print("{SAYS}not installed")  # '
 
 #: How long a file that has been read stays.
 STAYS_S = 5.0
+#: So many names are known, lest an upload that was sent again is taken again.
+REMEMBERED = 10_000
 #: Names in the data folder that are ours.
 OURS = r"\.ask$|ask-b-[0-9a-f]{16}-"
 
@@ -28,7 +31,8 @@ class Place:
         self.base = base
         self.folder = base / ".ask" / boot if layout == "folder" else base
         self.prefix = "" if layout == "folder" else f"ask-{boot}-"
-        self._taken: dict[str, float] = {}
+        self._taken: OrderedDict[str, None] = OrderedDict()
+        self._leaving: deque[tuple[float, str]] = deque()
 
     def path(self, name: str) -> Path:
         return self.folder / (self.prefix + name)
@@ -50,14 +54,15 @@ class Place:
             self.path("tmp-" + name).replace(self.path(name))
 
     def names(self, *kinds: str) -> list[str]:
-        """Uploaded files that have not been taken."""
+        """Uploaded files that have not been taken. Called often: only what is there costs time."""
+        self._remove_taken()
         try:
             found = os.listdir(self.folder)  # noqa: PTH208
         except OSError:
             return []
-        names = [n[len(self.prefix) :] for n in found if n.startswith(self.prefix)]
-        self._remove_taken()
-        return sorted(name for name in names if name.startswith(kinds) and name not in self._taken)
+        wanted, length = tuple(self.prefix + kind for kind in kinds), len(self.prefix)
+        names = [name[length:] for name in found if name.startswith(wanted)]
+        return sorted(name for name in names if name not in self._taken)
 
     def take(self, name: str) -> Any:
         """The JSON of an uploaded file, once; None while it is incomplete.
@@ -69,14 +74,16 @@ class Place:
             value = json.loads(self.path(name).read_bytes())
         except (OSError, ValueError):
             return None
-        self._taken[name] = time.monotonic() + STAYS_S
+        self._taken[name] = None
+        if len(self._taken) > REMEMBERED:
+            self._taken.popitem(last=False)
+        self._leaving.append((time.monotonic() + STAYS_S, name))
         return value
 
     def _remove_taken(self) -> None:
-        now = time.monotonic()
-        for name in [name for name, until in list(self._taken.items()) if 0 < until < now]:
-            self._taken[name] = 0.0
-            self.remove(name)
+        with contextlib.suppress(IndexError):  # no more, or another thread was quicker
+            while self._leaving[0][0] < time.monotonic():
+                self.remove(self._leaving.popleft()[1])
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(OSError):
