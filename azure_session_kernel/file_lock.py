@@ -20,6 +20,8 @@ from .private_files import make_private_dir
 #: Looking at a lock takes it for a moment (``is_locked``); that must not look like a holder.
 _PATIENCE_S: Final = 0.2
 _PAUSE_S: Final = 0.01
+#: A place in a file: far beyond its end, and below what ``msvcrt.locking`` can reach.
+_BEYOND: Final = 2**30
 _TAKEN: Final = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
@@ -111,6 +113,9 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(fd: int, *, shared: bool = False) -> None:
+        # There, nobody else can read or write what is locked, not even its holder by another
+        # handle: so it is a byte that no content ever has.
+        os.lseek(fd, _BEYOND, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
 
 else:

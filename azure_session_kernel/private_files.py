@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Final
 
 from jupyter_core.paths import jupyter_data_dir
 
 from .errors import StateUnusable
+
+#: How long others may have a file open on Windows; elsewhere that does not matter.
+_READ_WITHIN_S = 1.0 if sys.platform == "win32" else 0.0
+_PAUSE_S: Final = 0.01
 
 
 def state_dir() -> Path:
@@ -59,7 +66,7 @@ def write_private(path: Path, data: bytes, *, exclusive: bool = False) -> None:
         if exclusive:
             _link_exclusively(temporary, path)
         else:
-            os.replace(temporary, path)  # noqa: PTH105
+            _replace(temporary, path)
     except FileExistsError:
         raise
     except OSError as error:
@@ -67,6 +74,20 @@ def write_private(path: Path, data: bytes, *, exclusive: bool = False) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
+
+
+def _replace(temporary: str, path: Path) -> None:
+    """On Windows, a file that somebody reads just now can't be replaced: that passes."""
+    deadline = time.monotonic() + _READ_WITHIN_S
+    while True:
+        try:
+            os.replace(temporary, path)  # noqa: PTH105
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _link_exclusively(temporary: str, path: Path) -> None:
@@ -80,7 +101,7 @@ def _link_exclusively(temporary: str, path: Path) -> None:
         # check before it is the best there is.
         if path.exists():
             raise FileExistsError(path) from None
-        os.replace(temporary, path)  # noqa: PTH105
+        _replace(temporary, path)
 
 
 def _unwritable(path: Path, error: OSError) -> StateUnusable:

@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -125,7 +126,7 @@ class SessionProcess:
             self._process.stdin.close()
         self._signal(signal.SIGTERM)
         await asyncio.wait({self.ended}, timeout=STOP_WITHIN_S)
-        if os.name != "nt":
+        if sys.platform != "win32":
             self._signal(signal.SIGKILL)
         # The interpreter leads a process group of its own, and user code can make more.
         await asyncio.to_thread(processes.kill_by_home, str(self.layout.work))
@@ -134,7 +135,7 @@ class SessionProcess:
 
     def _signal(self, signum: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if os.name == "nt":
+            if sys.platform == "win32":
                 self._process.terminate()
             else:
                 os.killpg(self.pid, signum)

@@ -142,6 +142,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(_STOP_BUDGET_S)
     except BaseException:  # a second Ctrl-C included: nothing may be left running
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            if sys.platform == "win32":
+                process.kill()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise

@@ -116,3 +116,24 @@ def test_a_full_disk_is_explained_and_leaves_the_old_file(
     assert "free space" in caught.value.fix
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_somebody_reads_just_now_is_replaced_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Windows refuses it while another kernel lists the leases."""
+    path, refusals, replace = tmp_path / "file", [13, 13], os.replace
+    write_private(path, b"old")
+
+    def refuse(source: str, target: Path) -> None:
+        if refusals:
+            raise PermissionError(refusals.pop(), "Access is denied", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(StateUnusable, match="Access is denied"):
+        write_private(path, b"new")
+    monkeypatch.setattr("azure_session_kernel.private_files._READ_WITHIN_S", 60.0)
+    refusals.append(13)
+    write_private(path, b"new")
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"new", [path])

@@ -162,7 +162,7 @@ def _stage(streams: _Streams, ended: _Ended, returncode: int, wall_s: float) -> 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.name == "nt":
+        if sys.platform == "win32":
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
