@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import socket
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -105,9 +106,14 @@ class LeaseStore:
         ]
 
     def age_s(self, lease: Lease) -> float:
-        """Seconds since it was written; 0 when that can't be found out."""
+        """Seconds since it was written; 0 when that can't be found out.
+
+        By the clock of the file system, which may be another machine's: that of a new file there.
+        """
         try:
-            return max(0.0, time.time() - self._path(lease, ".json").stat().st_mtime)
+            with tempfile.TemporaryFile(dir=self.directory) as new:
+                now = os.fstat(new.fileno()).st_mtime
+            return max(0.0, now - self._path(lease, ".json").stat().st_mtime)
         except OSError:
             return 0.0
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -71,19 +72,26 @@ def _list(store: LeaseStore, *, as_json: bool) -> int:
         for row in rows:
             print(
                 f"{row['session']:<12}{row['kernel']:<10}{row['scope']:<10}"
-                f"{row['age_s']:>6} s  {row['pool']}"
+                f"{_age(row['age_s']):>8}  {row['pool']}"
             )
     return 0
 
 
-def _row(store: LeaseStore, lease: Lease) -> dict[str, str | int]:
-    """The identifier is a secret: only its beginning is shown."""
+def _age(age_s: str | int | None) -> str:
+    return "unknown" if age_s is None else f"{age_s} s"
+
+
+def _row(store: LeaseStore, lease: Lease) -> dict[str, str | int | None]:
+    """The identifier is a secret: only its beginning is shown. Another machine that shares this
+    home directory has another clock, so how old its sessions are can't be told.
+    """
+    age_s = max(0, round(time.time() - lease.created_at))
     return {
         "session": redact(lease.identifier),
         "kernel": "running" if store.is_held(lease) else "gone",
         "scope": lease.scope_kind,
         "state": lease.state,
-        "age_s": max(0, round(time.time() - lease.created_at)),
+        "age_s": age_s if lease.host == socket.gethostname() else None,
         "pool": urlsplit(lease.endpoint_url).netloc,
     }
 

@@ -106,7 +106,7 @@ class TokenFacts:
     """Claims of the token, never the token.
 
     :ivar opaque: it is not a JWT, so nothing can be told.
-    :ivar seconds_left: until it expires by this machine's clock.
+    :ivar seconds_left: until it expires, by this machine's clock before the pool has told its own.
     :ivar failure: why none could be had, or "".
     """
 

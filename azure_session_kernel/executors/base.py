@@ -101,7 +101,7 @@ class Executor(Protocol):
         """How long the smallest request takes there and back, in seconds. :raises PoolError:"""
 
     async def session_record(self) -> dict[str, Any] | None:
-        """What the pool says of the session (azure/README 1.3, Session). :raises PoolError:"""
+        """What the pool says of the session (``PoolClient.get_session``). :raises PoolError:"""
 
     async def stop(self, timeout_s: float) -> bool:
         """Stop the session; True when the pool confirmed that it is gone."""

@@ -13,6 +13,7 @@ from ..executors.base import Described, Executor
 from ..files.limits import COMMAND_BYTES, FILE_BYTES, shown
 from ..identity import redact
 from ..opening import Opening
+from ..pool.clock import moment
 from ..wire import Hello
 from ..within import within
 from . import download, files, stdin, upload
@@ -115,12 +116,14 @@ def _place(opening: Opening | None, executor: Executor, hello: Hello) -> list[tu
 
 
 def _times(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    now = datetime.now(timezone.utc)
+    """By the pool's clock alone. :param record: as ``PoolClient.get_session`` gives it."""
+    now = moment(str(record.get("date", "")))
     created = _moment(record.get("createdAt"))
     expires = _moment(record.get("expiresAt")) or _moment(record.get("expireAt"))
-    age = "unknown" if created is None else _duration((now - created).total_seconds())
-    left = "unknown: this pool does not say"
-    if expires is not None:
+    age, left = "unknown", "unknown: this pool does not say"
+    if now is not None and created is not None:
+        age = _duration((now - created).total_seconds())
+    if now is not None and expires is not None:
         left = f"{_duration((expires - now).total_seconds())} without a request"
     return [("age", age), ("ends after", left)]
 

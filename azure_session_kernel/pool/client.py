@@ -188,7 +188,7 @@ class PoolClient:
         """What the pool knows of the session; None when there is none. Does not allocate one.
 
         Fields (not all are always there): identifier, etag, createdAt, lastAccessedAt, expireAt
-        or expiresAt.
+        or expiresAt; and date, the answer's header, for its times are those of the pool's clock.
 
         :raises PoolError: as ``request``.
         """
@@ -201,7 +201,8 @@ class PoolClient:
         value = answer.json()
         if not isinstance(value, dict):
             raise UnexpectedAnswer("The answer of the session pool is not a session.")
-        return value
+        date = answer.headers.get("date")
+        return value if date is None else {**value, "date": date}
 
     async def list_sessions(self) -> list[dict[str, Any]]:
         """All sessions of the pool, whoever uses them; fields as in ``get_session``.

@@ -8,12 +8,12 @@ Nothing here shows a token or a full identifier, not even when a container echoe
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import json
 import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -41,6 +41,7 @@ from ..errors import (
     UnexpectedAnswer,
 )
 from .call import Call
+from .clock import date_of, moment
 from .credentials import token_claims
 from .endpoints import Endpoint
 
@@ -95,7 +96,7 @@ def answer_failure(call: Call, status: int, headers: Mapping[str, str], body: by
     error = kind(what, cause=cause, fix=fix)
     error.status, error.code, error.body, error.reply = status, reply.code, reply.body, reply
     error.source = call.clean(_envelope(body)[1], 100)
-    error.retry_after_s = _retry_after_s(headers.get("retry-after", ""))
+    error.retry_after_s = _retry_after_s(headers)
     return error
 
 
@@ -125,18 +126,21 @@ def facts_of(endpoint: Endpoint) -> EndpointFacts:
     return EndpointFacts(endpoint.host, endpoint.kind, endpoint.loopback, parts.path)
 
 
-def token_facts(token: str) -> TokenFacts:
-    """What the token says of itself; nothing is decided by it."""
+def token_facts(token: str, now: datetime | None = None) -> TokenFacts:
+    """What the token says of itself; nothing is decided by it.
+
+    :param now: by the pool's clock, once it has told it.
+    """
     claims = token_claims(token)
     if not claims:
         return TokenFacts()
-    expires = claims.get("exp")
+    expires, at = claims.get("exp"), time.time() if now is None else now.timestamp()
     return TokenFacts(
         opaque=False,
         audience=_text(claims.get("aud")),
         tenant=_text(claims.get("tid")),
         object_id=_text(claims.get("oid")),
-        seconds_left=expires - time.time() if isinstance(expires, int) else None,
+        seconds_left=expires - at if isinstance(expires, int) else None,
     )
 
 
@@ -150,7 +154,7 @@ def _two_sentences(
         Evidence(
             endpoint=facts_of(call.endpoint),
             replies=(reply,),
-            token=token_facts(call.token),
+            token=token_facts(call.token, date_of(reply.headers)),
             network=network or {},
             proxy=proxy,
         )
@@ -289,13 +293,12 @@ def _text(value: Any) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def _retry_after_s(value: str) -> float | None:
-    """Seconds or an HTTP date (RFC 9110, 10.2.3)."""
-    value = value.strip()
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds or an HTTP date (RFC 9110, 10.2.3), which is seen from the answer's own."""
+    value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
-    try:
-        wanted = email.utils.parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
+    wanted, now = moment(value), date_of(headers)
+    if wanted is None or now is None:
         return None
-    return max(0.0, wanted - time.time())
+    return max(0.0, (wanted - now).total_seconds())

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import KernelManager, start_new_kernel
 
+from azure_session_kernel.identity import Scope
+from azure_session_kernel.lease import Lease, LeaseStore
 from azure_session_kernel.pool.local import write_record
 
 from ..conftest import RunningPool
@@ -113,3 +115,12 @@ def test_stop_without_one_clear_session_is_wrong_usage(
     arguments: tuple[str, ...],
 ) -> None:
     assert sessions("stop", *arguments).returncode == 2
+
+
+def test_how_old_another_machines_session_is_can_not_be_told(pool: RunningPool) -> None:
+    """Its clock is not this one's."""
+    lease = Lease.new("ask-elsewhere-0", pool.url, Scope("kernel", "key"))
+    LeaseStore().acquire(replace(lease, host="elsewhere", created_at=5.0)).release(remove=False)
+    (row,) = json.loads(sessions("list", "--json").stdout)
+    assert row["age_s"] is None
+    assert "unknown" in sessions("list").stdout

@@ -404,17 +404,32 @@ async def test_a_huge_error_body_is_cut() -> None:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("7", 7.0), ("", None), ("soon", None), ("-1", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+    [("7", 7.0), ("", None), ("soon", None), ("-1", None), ("Wed, 21 Oct 2015 07:28:00 GMT", None)],
 )
 async def test_retry_after_is_read_in_seconds(value: str, expected: float | None) -> None:
     error = await failure(httpx.Response(429, headers={"retry-after": value}))
     assert error.retry_after_s == expected
 
 
-async def test_retry_after_may_be_a_date() -> None:
-    value = email.utils.formatdate(time.time() + 60, usegmt=True)
-    error = await failure(httpx.Response(429, headers={"retry-after": value}))
-    assert error.retry_after_s == pytest.approx(60, abs=5)
+@pytest.mark.parametrize(("retry_at", "expected"), [("00:01:00", 60.0), ("00:00:00", 0.0)])
+async def test_retry_after_may_be_a_date_of_the_pools_clock(retry_at: str, expected: float) -> None:
+    day, now = "Tue, 01 Jan 2002", "00:00:00"
+    headers = {"date": f"{day} {now} GMT", "retry-after": f"{day} {retry_at} GMT"}
+    error = await failure(httpx.Response(429, headers=headers))
+    assert error.retry_after_s == expected
+
+
+async def test_whether_a_refused_token_has_expired_is_told_by_the_pools_clock() -> None:
+    """A laptop whose clock is behind takes it for a good one."""
+    claims = {"aud": "https://dynamicsessions.io", "exp": int(time.time()) + 3600}
+    token = (
+        "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().strip("=") + ".x"
+    )
+    later = {"date": email.utils.formatdate(time.time() + 7200, usegmt=True)}
+    client = client_of(lambda request: httpx.Response(401, headers=later), tokens=FixedToken(token))
+    with pytest.raises(Unauthorized) as caught:
+        await client.request("GET", "/")
+    assert "expired" in caught.value.cause
 
 
 # -- the network

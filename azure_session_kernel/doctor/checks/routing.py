@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from ...executors.mailbox.azure import Version
 from ...identity import Scope, install_secret, make_identifier, redact
 from ...lease import Lease, LeaseStore
 from ...pool.client import PoolClient
+from ...pool.clock import date_of
 from ...pool.credentials import FixedToken
 from ...pool.endpoints import Endpoint
 from ...pool.management import route
@@ -122,7 +122,7 @@ def _hello(state: State, body: bytes) -> None:
 
 
 def _clock(state: State, reply: Reply) -> None:
-    moment = email.utils.parsedate_to_datetime(reply.headers["date"]) if _dated(reply) else None
+    moment = date_of(reply.headers)
     if moment is None:
         state.notes.add("clock", "not done", "the answer has no Date header")
         return
@@ -130,13 +130,6 @@ def _clock(state: State, reply: Reply) -> None:
     state.learn(clock_skew_s=skew)
     verdict = OK if abs(skew) < 60 else WARNING
     state.notes.add("clock", verdict, f"{skew:+.0f} s against the pool's Date header")
-
-
-def _dated(reply: Reply) -> bool:
-    try:
-        return email.utils.parsedate_to_datetime(reply.headers.get("date", "")) is not None
-    except (TypeError, ValueError, IndexError):
-        return False
 
 
 def _note_allocation(state: State, reply: Reply) -> None:

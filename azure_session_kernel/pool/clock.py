@@ -1,0 +1,25 @@
+"""The pool's own clock, as the Date header of its answers tells it.
+
+Times that a pool tells are compared with that and never with this machine's clock, which may be
+minutes off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+
+def moment(text: str) -> datetime | None:
+    """An HTTP date (RFC 9110, 5.6.7); None for what is none."""
+    try:
+        found = parsedate_to_datetime(text)
+        return found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """When the answer was given. :param headers: as ``answer_failure`` takes them."""
+    return moment(headers.get("date", ""))
