@@ -7,9 +7,10 @@ from typing import Any
 
 from jupyter_client.session import Session
 
+from .executors.mailbox.inside.packing import pack
 from .requests import Request
 from .wire import Message, WireError
-from .zmq_messages import decode_frames, pack
+from .zmq_messages import decode_frames
 
 log = logging.getLogger(__name__)
 

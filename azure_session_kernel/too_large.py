@@ -1,8 +1,8 @@
-"""What a cell is told of a message that is too large to come from the session."""
+"""What a cell is told of a message that is too large to come from the session, or can't be read."""
 
 from __future__ import annotations
 
-from .errors import MessageTooLarge
+from .errors import MessageTooLarge, SessionKernelError, UnexpectedAnswer
 from .files.limits import shown
 from .wire import Oversized
 
@@ -11,14 +11,23 @@ _SAVE = "Save large data to a file in the session, then get it with %download FI
 
 def sentence(missing: Oversized) -> str:
     """In place of an output."""
+    if missing.reason:
+        return f"[A message ({missing.msg_type[:40]}) is missing here: {missing.reason}. {_SAVE}]"
     return (
         f"[A message of {shown(missing.size_bytes)} ({missing.msg_type[:40]}) is missing here: one "
         f"message from the session may have {shown(missing.limit_bytes)}. {_SAVE}]"
     )
 
 
-def reply_missing(missing: Oversized) -> MessageTooLarge:
+def reply_missing(missing: Oversized) -> SessionKernelError:
     """In place of a reply: the request was handled all the same."""
+    if missing.reason:
+        return UnexpectedAnswer(
+            f"The session's {missing.msg_type[:40]} to this can't be read: {missing.reason}. "
+            "The code ran, and variables are kept.",
+            cause="The reply carries user_expressions and what code in the session adds to it.",
+            fix="Leave that out. " + _SAVE,
+        )
     return MessageTooLarge(
         f"The session's {missing.msg_type[:40]} to this has {shown(missing.size_bytes)}; one "
         f"message from the session may have {shown(missing.limit_bytes)}. The code ran, and "

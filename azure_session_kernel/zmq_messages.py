@@ -1,19 +1,26 @@
 """ZeroMQ frames into messages, as the Jupyter spec's "wire protocol" section has them.
 
 ``jupyter_client.Session.deserialize`` also turns dates into objects, which costs as much as the
-rest and is undone again for the wire; so frames are read here, with the same signature check.
+rest and is undone again for the wire; so frames are read here, with the same signature check, and
+with the same U+FFFD for what is no UTF-8.
 """
 
 from __future__ import annotations
 
 import hmac
-import json
 from typing import Any
 
-from jupyter_client.jsonutil import json_default
-from jupyter_client.session import DELIM, Session, json_packer
+from jupyter_client.session import DELIM, Session
 
 from .wire import Message, WireError, load
+
+
+class ContentUnreadable(WireError):
+    """Its metadata or content. :ivar message: without them."""
+
+    def __init__(self, message: Message, reason: str) -> None:
+        super().__init__(reason)
+        self.message = message
 
 
 def decode_frames(
@@ -22,6 +29,7 @@ def decode_frames(
     """The routing prefix and the message.
 
     :raises WireError: not a message, or not signed with this connection's key.
+    :raises ContentUnreadable: a message all the same.
     """
     try:
         start = frames.index(DELIM) + 1
@@ -32,24 +40,20 @@ def decode_frames(
         raise WireError("too few frames")
     if session.auth is not None and not hmac.compare_digest(session.sign(parts), signature):
         raise WireError("wrong signature")
-    header, parent_header, metadata, content = (_object(part) for part in parts)
+    header, parent_header = (_object(part) for part in parts[:2])
     for key in ("msg_id", "msg_type"):
         if not isinstance(header.get(key), str):
             raise WireError(f"a header without {key}")
+    try:
+        metadata, content = (_object(part) for part in parts[2:])
+    except WireError as error:
+        raise ContentUnreadable(Message(channel, header, {}, parent_header), str(error)) from error
     buffers = tuple(bytes(frame) for frame in frames[start + 5 :])
     return frames[: start - 1], Message(channel, header, content, parent_header, metadata, buffers)
 
 
 def _object(frame: bytes) -> dict[str, Any]:
-    value = load(frame)
+    value = load(frame, errors="replace")
     if not isinstance(value, dict):
         raise WireError("a part is not an object")
     return value
-
-
-def pack(value: Any) -> bytes:
-    """As ``Session.pack``, which raises for lone surrogates: they travel as JSON escapes."""
-    try:
-        return json_packer(value)
-    except UnicodeEncodeError:
-        return json.dumps(value, default=json_default).encode()

@@ -116,7 +116,8 @@ def _endpoint(host: InterpreterHost, handler: Handler) -> Callable[[Request], Aw
                 return _refusal(413, "BodyTooLarge", text, host.boot_id)
             return await handler(host, body)
         except tuple(_REFUSALS) as error:
-            status, code, text = _REFUSALS[type(error)]
+            kind = next(kind for kind in type(error).__mro__ if kind in _REFUSALS)
+            status, code, text = _REFUSALS[kind]
             return _refusal(status, code, text.format(error), host.boot_id)
         except ClientDisconnect:
             return Response(status_code=400)  # to nobody

@@ -7,12 +7,13 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from ..wire import Message, WireError
 from ..within import within
-from ..zmq_messages import decode_frames
+from ..zmq_messages import ContentUnreadable, decode_frames
 from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST
 from .apart import ApartRequests
 from .death import Death, cause_of_death, oom_kills
@@ -242,18 +243,32 @@ class Boot:
         while True:
             frames = await socket.recv_multipart()
             self._last_iopub = time.monotonic()
-            try:
-                _, message = decode_frames(self._session, channel, frames)
-                self._take(message)
-            except WireError as error:
-                log.warning("dropped an unreadable %s message: %s", channel, error)
-            except Exception:
-                # Whatever the user's process sends, the channel must not fall silent.
-                log.exception("dropped a %s message", channel)
+            self._take_frames(channel, frames)
             if self._last_iopub - turn_began > _TURN_S:
                 # A message that is there already is received without giving up the loop.
                 await asyncio.sleep(0)
                 turn_began = time.monotonic()
+
+    def _take_frames(self, channel: str, frames: list[bytes]) -> None:
+        """Whatever the user's process sends, the channel must not fall silent."""
+        try:
+            _, message = decode_frames(self._session, channel, frames)
+        except ContentUnreadable as error:
+            self._take_unreadable(error.message, frames, str(error))
+            return
+        except WireError as error:
+            log.warning("dropped what is no message on %s: %s", channel, error)
+            return
+        try:
+            self._take(message)
+        except Exception as error:
+            log.exception("a %s message of type %.40s can't be kept", channel, message.msg_type)
+            self._take_unreadable(message, frames, type(error).__name__)
+
+    def _take_unreadable(self, message: Message, frames: list[bytes], reason: str) -> None:
+        """It is named in the log. One kept apart is without its content."""
+        if not self.apart.take(replace(message, content={})):
+            self.log.append_missing(message, sum(map(len, frames)), reason)
 
     def _take(self, message: Message) -> None:
         if message.channel == "iopub":

@@ -1,7 +1,7 @@
 """The user's ipykernel, as the adapter starts it. Everything the user runs lives in this process.
 
 It differs from a plain ipykernel in five ways: its IOPub socket has no limit at which ZeroMQ drops
-messages silently (design, rule 4), text with lone surrogates is sent instead of lost, a signal
+messages silently (design, rule 4), no text makes a message impossible to send, a signal
 wakes its event loop, a comm message beside a cell that awaits has a busy and an idle, and it runs
 at a lower priority than the adapter, so that the HTTP loop answers while user code burns all CPUs.
 """
@@ -22,7 +22,7 @@ from ipykernel.kernelbase import Kernel
 from tornado import ioloop
 from traitlets import Type
 
-from ..zmq_messages import pack
+from ..executors.mailbox.inside.packing import let_any_text_pass
 from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST
 
 NICENESS = 5
@@ -91,7 +91,7 @@ class SessionKernelApp(IPKernelApp):
         super().init_iopub(context)  # type: ignore[no-untyped-call]
 
     def init_kernel(self) -> None:
-        self.session.pack = pack
+        let_any_text_pass()
         super().init_kernel()  # type: ignore[no-untyped-call]
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""What takes the place of a message whose line would be larger than a line may be.
+"""What takes the place of a message that can't travel, as one whose line would be too large.
 
 A text of a stream travels in pieces. Everything else is named with its size and left out, so that
 the user sees what is missing and the session goes on.
@@ -31,10 +31,13 @@ def halves(message: Message, limit_bytes: int) -> list[Message]:
     return [replace(message, content={**message.content, "text": part}) for part in parts]
 
 
-def in_place_of(message: Message, n: int, size_bytes: int, limit_bytes: int) -> Oversized:
-    """:param size_bytes: of its line."""
+def in_place_of(
+    message: Message, n: int, size_bytes: int, limit_bytes: int, reason: str = ""
+) -> Oversized:
+    """:param size_bytes: of its line. :param reason: why it is missing, where not for its size."""
     parent = _short(message.parent_header)
-    return Oversized(n, parent, message.channel, message.msg_type[:100], size_bytes, limit_bytes)
+    name = message.msg_type[:100]
+    return Oversized(n, parent, message.channel, name, size_bytes, limit_bytes, reason)
 
 
 def _short(parent_header: dict[str, Any]) -> dict[str, Any]:

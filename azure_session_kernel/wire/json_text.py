@@ -13,6 +13,10 @@ class WireError(ValueError):
     """The other end sent something that is not protocol v1."""
 
 
+class BeyondDecoder(WireError):
+    """JSON that arrived whole and that this Python does not decode. It says why, as a clause."""
+
+
 def dump(value: Any) -> bytes:
     """Compact JSON in UTF-8. Lone surrogates (legal in Python strings) stay as escapes."""
     try:
@@ -21,15 +25,21 @@ def dump(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def load(data: bytes | bytearray | memoryview) -> Any:
+def load(data: bytes | bytearray | memoryview, *, errors: str = "strict") -> Any:
     """JSON from the other end.
 
-    :raises WireError: not UTF-8, not JSON, or nested too deeply.
+    :param errors: what becomes of bytes that are no UTF-8, as in ``bytes.decode``.
+    :raises WireError: not UTF-8, not JSON.
+    :raises BeyondDecoder: nested too deeply, or an integer with more digits than Python reads.
     """
     try:
-        return json.loads(bytes(data).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        return json.loads(bytes(data).decode("utf-8", errors))
+    except (json.JSONDecodeError, UnicodeError) as error:
         raise WireError(f"not JSON: {type(error).__name__}") from error
+    except RecursionError as error:
+        raise BeyondDecoder("it is nested too deeply") from error
+    except ValueError as error:
+        raise BeyondDecoder("it holds an integer of too many digits") from error
 
 
 def object_at(value: Mapping[str, Any], key: str) -> dict[str, Any]:

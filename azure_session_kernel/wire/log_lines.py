@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .json_text import WireError, dump, load, object_at, short_text
+from .json_text import BeyondDecoder, WireError, dump, load, object_at, short_text
+from .limits import MAX_LINE_BYTES
 from .messages import Message, message_as_json, message_from_json
 
 
@@ -49,6 +50,7 @@ class Oversized:
 
     :ivar channel: of the message, and "" when nothing of it is known but its number; then there is
         no ``parent_header`` either.
+    :ivar reason: why it is missing, where that is not its size: a clause.
     """
 
     n: int
@@ -57,6 +59,7 @@ class Oversized:
     msg_type: str
     size_bytes: int
     limit_bytes: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,8 @@ def _line_as_json(line: LogLine) -> dict[str, Any]:
                 "name": name,
                 "missing_chars": missing,
             }
-        case Oversized(n, parent_header, channel, msg_type, size, limit):
-            return {
+        case Oversized(n, parent_header, channel, msg_type, size, limit, reason):
+            value = {
                 "n": n,
                 "event": "gap",
                 "parent_header": parent_header,
@@ -106,6 +109,7 @@ def _line_as_json(line: LogLine) -> dict[str, Any]:
                 "channel": channel,
                 "limit_bytes": limit,
             }
+            return {**value, "reason": reason} if reason else value
         case KeepAlive():
             return {"event": "keepalive"}
         case EndOfRead():
@@ -126,7 +130,10 @@ def decode_line(data: bytes) -> LogLine:
 
     :raises WireError: when it is not a log line of protocol v1.
     """
-    value = load(data)
+    try:
+        value = load(data)
+    except BeyondDecoder as error:
+        return _without_content(data, str(error))
     if not isinstance(value, dict):
         raise WireError("a log line must be an object")
     event = value.get("event")
@@ -144,13 +151,28 @@ def decode_line(data: bytes) -> LogLine:
     return LogMessage(n, message_from_json(value))
 
 
+def _without_content(data: bytes, reason: str) -> Oversized:
+    """What stands for a message whose content is beyond this Python.
+
+    :raises WireError: what comes before its content does not read as a message either.
+    """
+    head, content, _ = data.partition(b',"content":')
+    line = decode_line(head + b"}") if content else None
+    if not isinstance(line, LogMessage):
+        raise WireError("a log line that can't be read")
+    of, size = line.message, len(data)
+    name = of.msg_type
+    return Oversized(line.n, of.parent_header, of.channel, name, size, MAX_LINE_BYTES, reason)
+
+
 def _gap(n: int, value: dict[str, Any]) -> Gap | Oversized:
     missing = _size(value, "missing_chars")
     parent_header, name = object_at(value, "parent_header"), short_text(value, "name")
     if "limit_bytes" not in value:
         return Gap(n, parent_header, name, missing)
     channel, limit = short_text(value, "channel", 40), _size(value, "limit_bytes")
-    return Oversized(n, parent_header, channel, name, missing, limit)
+    reason = short_text(value, "reason", 200)
+    return Oversized(n, parent_header, channel, name, missing, limit, reason)
 
 
 def _size(value: dict[str, Any], key: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ..kernel.live_kernel import JupyterMessage, waits_for
@@ -93,6 +94,60 @@ def _(front: Front) -> Any:
 def _(front: Front) -> Any:
     chain = "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise KeyError('x') from e"
     return _cells(front, "1 / 0", "def broken(:", "raise SystemExit('bye')", chain)
+
+
+@case("`stream`, `error`, `input_request`", "text that is no UTF-8, such as names of files")
+def _(front: Front) -> Any:
+    raises = "raise ValueError('a\\udcc3b')"
+    said = "for n in range(3): print(n, 'a\\udcc3b \\udce2\\udc82\\udcac')"
+    sent = "print('sent as it is: \udcc3')"
+    asks = front.cell("input('a\\udcc3b?')", answers=["yes"]).seen()
+    return [*_cells(front, said, raises, sent, "'a\\udcc3b'"), asks]
+
+
+#: Values that JSON does not have, or that it writes otherwise.
+_VALUES: Final = (
+    "float('nan'), float('inf'), -float('inf'), 1e16, -0.0",
+    "numpy.float64(1.5), numpy.float32('nan'), numpy.int64(7)",
+    "datetime.datetime(2026, 1, 2, 3, 4, 5, 6, datetime.timezone.utc), datetime.date(2026, 1, 2)",
+    "{2}, (1, 2), b'bytes', range(3), 2**64, -10**4000, True, numpy.arange(3)",
+    "datetime.datetime(2026, 1, 2)",
+    "{1: 'a', None: 'b', 2.5: 'c', 'd\\udcff': 'e'}, {(1, 2): 'a key of two'}",
+    "functools.reduce(lambda inner, n: [inner], range(270), 1)",
+)
+_UNPACKABLE: Final = (
+    "object()",
+    "{1: 'a', '1': 'b', 'nan': float('nan'), (): 1}",
+    "functools.reduce(lambda inner, n: {'a': inner}, range(100_000), 1)",
+)
+
+
+def _displays(front: Front, values: Sequence[str]) -> Any:
+    show = "display({{'application/json': [{0}]}}, raw=True, metadata={{'m': [{0}]}})"
+    imports = "import datetime, functools, numpy"
+    return _cells(front, imports, *(show.format(value) for value in values))
+
+
+@case("`display_data`", "values that JSON does not have")
+def _(front: Front) -> Any:
+    return _displays(front, _VALUES)
+
+
+@case(
+    "`display_data`", "values that JSON does not have, and jupyter_client's warnings without orjson"
+)
+def _(front: Front) -> Any:
+    before = front.value("get_ipython().kernel.session.packer")
+    front.cell("get_ipython().kernel.session.packer = 'json'")
+    try:
+        return _displays(front, _VALUES)
+    finally:
+        front.cell(f"get_ipython().kernel.session.packer = {before}")
+
+
+@case("`error`", "values that can't be packed, with their whole tracebacks")
+def _(front: Front) -> Any:
+    return _displays(front, _UNPACKABLE)
 
 
 @case("`execute_request`", "silent, without history, with user expressions, with metadata")

@@ -16,6 +16,7 @@ _ID = re.compile(
 )
 _CHANCE = (
     (re.compile(r"0x[0-9a-f]{6,}"), "<address>"),
+    (re.compile(r"~?(?:/[\w.-]+)+/lib/python3"), "<lib>/python3"),
     (re.compile(r"(?<![^\s'\"])[^\s'\"]*/ipykernel_\d+/"), "<cells>/"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(?:Z|[+-]\d\d:\d\d)?"), "<time>"),
 )

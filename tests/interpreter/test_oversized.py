@@ -56,6 +56,18 @@ async def test_a_reply_too_large_is_named(small: LiveSession) -> None:
     assert result(await small.run("1")) == "1"
 
 
+async def test_what_nobody_can_read_is_named_and_the_next_cell_works(session: LiveSession) -> None:
+    show = "display({'application/json': 10**5000}, raw=True)"
+    limit = "sys.set_int_max_str_digits"
+    asked = await session.send_cell(f"import sys; {limit}(0); {show}; {limit}(4300)")
+    await session.over(asked)
+    (missing,) = session.oversized
+    assert (missing.channel, missing.msg_type) == ("iopub", "display_data")
+    assert missing.parent_header["msg_id"] == asked.msg_id
+    assert missing.reason == "it holds an integer of too many digits"
+    assert result(await session.run("1")) == "1"
+
+
 async def test_text_is_never_too_large(small: LiveSession) -> None:
     assert texts(await small.run("print('\\x00é' * 50_000)")) == "\x00é" * 50_000 + "\n"
     assert not small.oversized

@@ -49,16 +49,34 @@ def test_output_from_below_python_is_shown(kernel: LiveKernel) -> None:
         "one\u2028two\u2029three\u0085four",
         "a\x00b\x1b[31mred\x1b[0m\x07\x7f",
         "cr\rlf\ncrlf\r\nff\x0cvt\x0b",
-        "lone \ud800 and \udfff surrogates",
         "\\u2028 \\n \"quotes\" {'a': 1}",
     ],
-    ids=["emoji", "separators", "control", "line-ends", "surrogates", "escapes"],
+    ids=["emoji", "separators", "control", "line-ends", "escapes"],
 )
 def test_every_character_arrives_unchanged(kernel: LiveKernel, text: str) -> None:
     cell = kernel.run(f"print({text!a}, end='')\n{text!a}")
     assert cell.text() == text
     assert cell.result == repr(text)
     assert cell.text("stderr") == ""
+
+
+def test_a_lone_surrogate_arrives_so_that_a_notebook_can_hold_it(kernel: LiveKernel) -> None:
+    """ipykernel shows nothing of the whole text, and nbformat can't write one."""
+    text = "lone \ud800, \udcc3 and \udfff surrogates"
+    cell = kernel.run(f"print({text!a}, end='')\nprint('after')\n{text!a}")
+    assert cell.text() == "lone \ufffd, \ufffd and \ufffd surrogatesafter\n"
+    assert cell.result == repr(text)
+    assert cell.text("stderr") == ""
+
+
+def test_a_message_that_nobody_can_read_is_named_in_its_own_cell(kernel: LiveKernel) -> None:
+    limit = "import sys\nsys.set_int_max_str_digits({})\n"
+    show = "display({'application/json': 10**5000}, raw=True)\nprint('after')\n"
+    cell = kernel.run(limit.format(0) + show + limit.format(4300))
+    (shown,) = cell.of_type("display_data")
+    assert "(display_data) is missing here: it holds an integer" in shown["data"]["text/plain"]
+    assert cell.text() == "after\n"
+    assert cell.status == "ok"
 
 
 def test_a_progress_bar_arrives_unchanged(kernel: LiveKernel) -> None:

@@ -165,6 +165,17 @@ def test_a_reader_that_knows_no_oversized_messages_takes_one_for_a_gap() -> None
     assert wire.decode_line(wire.dump(line)) == Gap(7, {"msg_id": "p"}, "error", 99)
 
 
+def test_a_message_nested_too_deeply_is_named_instead_of_stopping_the_reader() -> None:
+    header = {"msg_id": "m", "msg_type": "display_data"}
+    message = Message("iopub", header, {"deep": "?"}, {"msg_id": "p"})
+    line = wire.encode_line(LogMessage(7, message)).replace(b'"?"', b"[" * 99_999 + b"]" * 99_999)
+    missing = wire.decode_line(line)
+    assert isinstance(missing, Oversized)
+    assert (missing.n, missing.channel, missing.msg_type) == (7, "iopub", "display_data")
+    assert missing.parent_header == {"msg_id": "p"}
+    assert missing.reason == "it is nested too deeply"
+
+
 def test_texts_of_an_ended_boot_are_bounded() -> None:
     line = wire.decode_line(wire.dump({"n": 1, "event": "ended", "reason": "x" * 9999}))
     assert line == BootEnded(1, "x" * 500, "")

@@ -13,7 +13,16 @@ from .inside.place import MARK, SAYS
 
 PACKAGE: Final = "_azure_session_mailbox"
 #: In the order in which they import each other.
-MODULES: Final = ("place", "backlog", "log", "tap", "arrivals", "mailbox", "install")
+MODULES: Final = (
+    "place",
+    "packing",
+    "backlog",
+    "log",
+    "tap",
+    "arrivals",
+    "mailbox",
+    "install",
+)
 
 _LOADER: Final = """
 exec(__import__("zlib").decompress(__import__("base64").b64decode("{loader}")), {{}})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import queue
 import threading
@@ -11,6 +10,7 @@ import time
 from typing import Any
 
 from .backlog import BACKLOG_BYTES, CHUNK_BYTES, Backlog, Line
+from .packing import pack, read, valid
 
 #: Lines gather for so long: the first ones a moment, so that a small cell is one file.
 FIRST_S, WINDOW_S, LONGEST_WINDOW_S = 0.005, 0.05, 0.5
@@ -42,21 +42,26 @@ class Log:
         self._written_at = 0.0
         threading.Thread(target=self._run, daemon=True, name="azure-session-log").start()
 
-    def add(self, channel: str, message: dict[str, Any], buffers: Any = ()) -> None:
-        content = message["content"]
-        line = {
-            "channel": channel,
-            "header": message["header"],
-            "parent_header": message["parent_header"],
-            "metadata": message.get("metadata") or {},
-        }
-        text = content.get("text") if message["header"]["msg_type"] == "stream" else None
-        if isinstance(text, str) and not buffers:
-            key = (packed(line["parent_header"]), str(content.get("name")))
-            self._put((key, packed(line), text), len(text))
+    def add(self, channel: str, parts: list[bytes], buffers: Any = (), reason: str = "") -> None:
+        """:param parts: header, parent header, metadata and content, as they are sent.
+        :param reason: why they can't be read: a clause, which takes their place.
+        """
+        header, parent, metadata, content = map(valid, parts)
+        line = b'{"channel":%s,"header":%s,"parent_header":%s,"metadata":%s}' % (
+            pack(channel), header, parent, metadata
+        )  # fmt: skip
+        if reason:
+            body = instead(line, len(content), reason=reason)
+            self._put(Line(body), len(body))
             return
-        encoded = [base64.b64encode(memoryview(b).cast("B")).decode() for b in buffers or ()]
-        body = packed({**line, "content": content, "buffers": encoded})
+        is_stream = (read(header) or {}).get("msg_type") == "stream"
+        said = (read(content) or {}) if is_stream and not buffers else {}
+        text = said.get("text")
+        if isinstance(text, str):
+            self._put(((parent, str(said.get("name"))), line, text), len(text))
+            return
+        encoded = [base64.b64encode(memoryview(b).cast("B")) for b in buffers or ()]
+        body = _whole(line, content, b'["%s"]' % b'","'.join(encoded) if encoded else b"[]")
         self._put(line_of(line, body), len(body))
 
     def _put(self, item: Any, size: int) -> None:
@@ -76,8 +81,10 @@ class Log:
     def _run(self) -> None:
         while True:
             items = self._gathered()
-            with contextlib.suppress(Exception):
+            try:
                 self._write(items)
+            except Exception as error:
+                self.backlog.problem = repr(error)[:200]
             for item in items:
                 if isinstance(item, threading.Event):
                     item.set()
@@ -125,12 +132,16 @@ class Log:
         self._written_at = time.monotonic()
 
     def _add_stream(self, run: list[Any]) -> None:
-        (key, line, _), text = run[0], "".join(text for _, _, text in run)
-        self._add_text(key, line, text)
+        (key, line, _), size = run[0], sum(len(text) for _, _, text in run)
+        try:
+            self._add_text(key, line, "".join(text for _, _, text in run))
+        except Exception as error:
+            reason = f"{type(error).__name__} while it was stored"
+            self.backlog.add(Line(instead(line, size, reason=reason)))
 
     def _add_text(self, key: tuple[bytes, str], line: bytes, text: str) -> None:
-        content = packed({"name": key[1], "text": text})
-        body = line[:-1] + b',"content":' + content + b',"buffers":[]}'
+        content = pack({"name": key[1], "text": text})
+        body = _whole(line, content)
         if fits(body):
             self.backlog.add(Line(body, (*key, len(text))))
         elif len(text) > 1 and len(line) < LINE_BYTES // 2:
@@ -139,54 +150,47 @@ class Log:
             self._add_text(key, line, text[:middle])
             self._add_text(key, line, text[middle:])
         else:
-            self.backlog.add(line_of(json.loads(line), body))
+            self.backlog.add(line_of(line, body))
 
 
 def fits(body: bytes) -> bool:
     return len(body) + NUMBER_BYTES <= LINE_BYTES
 
 
-def line_of(line: dict[str, Any], body: bytes) -> Line:
+def _whole(line: bytes, content: bytes, buffers: bytes = b"[]") -> bytes:
+    return line[:-1] + b',"content":' + content + b',"buffers":' + buffers + b"}"
+
+
+def line_of(line: bytes, body: bytes) -> Line:
     """A message that is no stream's, or where it is too large for a line, what says so."""
     if not fits(body):
-        return Line(instead(line, len(body), LINE_BYTES))
-    msg_type = str(line["header"]["msg_type"])
-    if line["channel"] == "iopub" and msg_type not in NO_OUTPUT:
-        return Line(body, (packed(line["parent_header"]), msg_type, len(body)))
-    return Line(
-        body, None, instead(line, len(body), BACKLOG_BYTES) if len(body) > SMALL_BYTES else b""
-    )
+        return Line(instead(line, len(body)))
+    head = json.loads(line)
+    msg_type = str(head["header"]["msg_type"])
+    if head["channel"] == "iopub" and msg_type not in NO_OUTPUT:
+        return Line(body, (pack(head["parent_header"]), msg_type, len(body)))
+    small = len(body) <= SMALL_BYTES
+    return Line(body, None, b"" if small else instead(line, len(body), BACKLOG_BYTES))
 
 
-def instead(line: dict[str, Any], size: int, limit: int) -> bytes:
-    """Stands for a message that is too large, and says so."""
-    what = {
+def instead(head: bytes, size: int, limit: int = 0, reason: str = "") -> bytes:
+    """Stands for a message that is too large for a line, or for another reason, and says so."""
+    line = json.loads(head)
+    what: dict[str, Any] = {
         "event": "gap",
         "name": str(line["header"]["msg_type"])[:100],
         "missing_chars": size,
         "channel": line["channel"],
-        "limit_bytes": limit,
+        "limit_bytes": limit or LINE_BYTES,
         "parent_header": line["parent_header"],
+        **({"reason": reason} if reason else {}),
     }
-    if not fits(packed(what)):
+    if not fits(pack(what)):
         what["parent_header"] = {"msg_id": str(line["parent_header"].get("msg_id"))[:1000]}
-    return packed(what)
+    return pack(what)
 
 
 def size_of(item: Any) -> int:
     if isinstance(item, Line):
         return len(item.body)
     return len(item[-1]) if isinstance(item, tuple) else 0
-
-
-def packed(value: Any) -> bytes:
-    """JSON as ipykernel makes it, whatever the user's code put into a message."""
-    from jupyter_client.jsonutil import json_clean, json_default
-
-    options: dict[str, Any] = {"default": json_default, "separators": (",", ":")}
-    try:
-        return json.dumps(value, allow_nan=False, ensure_ascii=False, **options).encode()
-    except UnicodeEncodeError:  # lone surrogates
-        return json.dumps(value, **options).encode()
-    except (TypeError, ValueError):
-        return json.dumps(json_clean(value), default=repr).encode()

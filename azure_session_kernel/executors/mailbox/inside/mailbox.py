@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from .arrivals import Arrivals
-from .log import LONGEST_WINDOW_S, WINDOW_S, Log, packed
+from .log import LONGEST_WINDOW_S, WINDOW_S, Log
+from .packing import pack
 from .place import SAYS, Place, bases, payload_of
 from .tap import Tap
 
@@ -108,7 +109,7 @@ class Mailbox:
                 place = Place(base, layout, self.boot)
                 hello = {**self._hello(), "base": number, "layout": layout}
                 with contextlib.suppress(OSError):
-                    place.write("hello", packed(hello))
+                    place.write("hello", pack(hello))
                     self._places[number, layout] = place
         return {"boot": self.boot, "python": platform.python_version()}
 
@@ -267,7 +268,7 @@ def _stat(place: Place, names: list[str], into: str, marks: dict[str, Any]) -> N
                 found[name] = known
         except OSError:
             found[name] = "unreadable"
-    place.write(into, packed(found))
+    place.write(into, pack(found))
 
 
 def _mark(place: Place, path: Path, executable: bool, mtime_ns: int | None) -> None:

@@ -5,13 +5,12 @@ Everything that belongs to the pool's own request, which carried ours, passes un
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from collections import OrderedDict
 from typing import Any
 
 from .log import Log
+from .packing import let_any_text_pass, read
 from .place import payload_of
 
 REMEMBERED = 100_000
@@ -31,6 +30,7 @@ class Tap:
         self.wrappers: OrderedDict[str, None] = OrderedDict()
         self.last: tuple[Any, dict[str, Any]] | None = None
         self.replied = False
+        let_any_text_pass()
         self.set_parent, kernel.set_parent = kernel.set_parent, self.on_set_parent
         self.send, kernel.session.send = kernel.session.send, self.on_send
         thread = getattr(kernel, "iopub_thread", None)
@@ -64,7 +64,11 @@ class Tap:
 
     def tell(self, channel: str, msg_type: str, content: Any, header: dict[str, Any]) -> None:
         message = self.kernel.session.msg(msg_type, content)
-        self.log.add(channel, {**message, "parent_header": header})
+        self._keep(channel, {**message, "parent_header": header})
+
+    def _keep(self, channel: str, message: dict[str, Any], buffers: Any = ()) -> None:
+        """Packed as for the kernel's own sockets, where it may raise what ipykernel raises."""
+        self.log.add(channel, self.kernel.session.serialize(message)[-4:], buffers)
 
     # -- what the kernel sends --------------------------------------------------------------------
 
@@ -96,7 +100,7 @@ class Tap:
         buffers = buffers or (message.get("buffers") if built else None)
         if msg_type == "execute_reply":
             self.replied = True
-        self.log.add(channel, {**message, "parent_header": ours}, buffers or ())
+        self._keep(channel, {**message, "parent_header": ours}, buffers or ())
         return message
 
     def _header_for(self, msg_type: str, parent_header: Any) -> dict[str, Any] | None:
@@ -112,11 +116,11 @@ class Tap:
 
     def on_forwarded(self, frames: Any, *args: Any, **options: Any) -> None:
         """Messages on their way to ZeroMQ. Those of forked processes are met only here."""
-        with contextlib.suppress(Exception):
-            start = frames.index(b"<IDS|MSG>") + 2
-            header, parent, metadata, content = (json.loads(f) for f in frames[start : start + 4])
-            if parent.get("msg_id") in self.seen and os.getpid() == self.pid:
-                message = {"header": header, "metadata": metadata, "content": content}
-                self.log.add("iopub", {**message, "parent_header": parent}, frames[start + 4 :])
-                return
-        self._forward(frames, *args, **options)
+        start = frames.index(b"<IDS|MSG>") + 2 if b"<IDS|MSG>" in frames else len(frames)
+        parts = frames[start : start + 4]
+        parent = read(parts[1]) if len(parts) == 4 else None
+        if parent and parent.get("msg_id") in self.seen and os.getpid() == self.pid:
+            unread = "it is no JSON that can be read" if None in map(read, parts) else ""
+            self.log.add("iopub", parts, frames[start + 4 :], unread)
+        else:
+            self._forward(frames, *args, **options)
