@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from .wire import Message
+from .wire import JUPYTER_PROTOCOL, Message
 from .within import within
 
 
@@ -56,5 +56,5 @@ def _header(msg_type: str) -> dict[str, Any]:
         "session": "azure-session-kernel",
         "username": "",
         "date": datetime.now(timezone.utc).isoformat(),
-        "version": "5.4",
+        "version": JUPYTER_PROTOCOL,
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from . import __version__
-from .wire import Hello
+from .wire import JUPYTER_PROTOCOL, Hello
 
 IMPLEMENTATION: Final = "azure-session-kernel"
 BANNER: Final = "Python in an Azure Container Apps session pool"
@@ -28,7 +28,7 @@ _FROM_SESSION: Final = frozenset(
 )
 
 _OWN: Final[Mapping[str, Any]] = {
-    "protocol_version": "5.4",
+    "protocol_version": JUPYTER_PROTOCOL,
     "implementation": IMPLEMENTATION,
     "implementation_version": __version__,
     "language_info": LANGUAGE,

@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from typing import Any, Final, Protocol
 
 from ..errors import UnexpectedAnswer
-from ..wire import Message
+from ..wire import JUPYTER_PROTOCOL, Message
 
 #: What is shown of something that could not be understood.
 EXCERPT_CHARS: Final = 80
@@ -142,7 +142,7 @@ def _header(msg_type: str) -> dict[str, Any]:
         "session": "azure-session-kernel",
         "username": "",
         "date": datetime.now(timezone.utc).isoformat(),
-        "version": "5.4",
+        "version": JUPYTER_PROTOCOL,
     }
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 from .hello import MAX_VARIABLES, MAX_VARIABLES_CHARS, VARIABLE, Hello, hello_from_json
 from .json_text import WireError, dump, load
 from .limits import (
+    JUPYTER_PROTOCOL,
     KEEPALIVE_S,
     MAX_ASSEMBLED_BYTES,
     MAX_BODY_BYTES,
@@ -59,6 +60,7 @@ from .parts import PartAssembler, split_body
 
 __all__ = [
     "CHANNELS",
+    "JUPYTER_PROTOCOL",
     "KEEPALIVE_S",
     "MAX_ASSEMBLED_BYTES",
     "MAX_BODY_BYTES",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 PROTOCOL_VERSION: Final = 1
+#: Of Jupyter's messages, as in ``kernelspec/kernel.json``.
+JUPYTER_PROTOCOL: Final = "5.5"
 
 #: The front may re-send a request and refuses to buffer larger bodies (azure-container-apps #1049).
 MAX_BODY_BYTES: Final = 1024 * 1024

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
+from azure_session_kernel.kernel_info import kernel_info
 from azure_session_kernel.kernelspecs import DEFAULT_NAME, is_ours, runs_this_kernel, write_spec
 from azure_session_kernel.shipped import shipped
 
@@ -31,6 +32,11 @@ def test_it_runs_this_kernel_and_interrupts_by_message(source: Path) -> None:
 
 def test_it_names_no_pool_so_that_nothing_runs_before_one_is_chosen(source: Path) -> None:
     assert "env" not in json.loads((source / "kernel.json").read_text())
+
+
+def test_it_names_the_protocol_that_the_kernel_says_it_speaks(source: Path) -> None:
+    spec = json.loads((source / "kernel.json").read_text())
+    assert spec["kernel_protocol_version"] == kernel_info(None)["protocol_version"]
 
 
 @pytest.mark.parametrize("size", [32, 64])

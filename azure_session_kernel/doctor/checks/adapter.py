@@ -16,6 +16,7 @@ from typing import Any, Final
 from ... import __version__
 from ...errors import PoolError
 from ...wire import (
+    JUPYTER_PROTOCOL,
     PROTOCOL_VERSION,
     BootEnded,
     EndOfRead,
@@ -93,7 +94,7 @@ class _Session:
             "session": self.state.reader,
             "username": "doctor",
             "date": datetime.now(timezone.utc).isoformat(),
-            "version": "5.4",
+            "version": JUPYTER_PROTOCOL,
         }
         content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
         message = Message("shell", header, content)
