@@ -15,6 +15,8 @@ import zmq.asyncio
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
 
+from . import PYTHON_ARGUMENTS
+
 #: A unix socket's path may have about 107 characters; ZeroMQ's name and number come on top.
 _LONGEST_DIRECTORY: Final = 70
 _PROGRAM: Final = Path(__file__).with_name("launch.py")
@@ -24,7 +26,8 @@ class _Manager(AsyncKernelManager):
     """A kernel manager that starts our interpreter program instead of looking up a kernelspec."""
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        return [sys.executable, str(_PROGRAM), "-f", str(self.connection_file)]
+        program = [sys.executable, *PYTHON_ARGUMENTS, str(_PROGRAM)]
+        return [*program, "-f", str(self.connection_file)]
 
 
 class InterpreterProcess:

@@ -272,6 +272,10 @@ def test_what_is_not_of_the_protocol_is_an_invalid_request(
     assert answer.json()["boot"] == kernel.boot
 
 
+def test_no_debugger_has_to_warn_of_frozen_modules(kernel: Kernel) -> None:
+    assert kernel.run("import sys; print(sys._xoptions)") == "{'frozen_modules': 'off'}\n"
+
+
 @pytest.mark.parametrize(
     "part",
     [

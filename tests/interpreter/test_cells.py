@@ -209,3 +209,7 @@ async def test_a_newer_kernel_takes_the_session(pool: RunningPool) -> None:
 
 def _questions(session: LiveSession, asked: Message) -> list[Message]:
     return [m for m in session.of(asked) if m.msg_type == "input_request"]
+
+
+async def test_no_debugger_has_to_warn_of_frozen_modules(session: LiveSession) -> None:
+    assert result(await session.run("import sys; sys._xoptions")) == "{'frozen_modules': 'off'}"

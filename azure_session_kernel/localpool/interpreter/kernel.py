@@ -20,6 +20,7 @@ from typing import Any, Final
 import zmq.asyncio
 from jupyter_client.manager import AsyncKernelManager
 
+from ...adapter import PYTHON_ARGUMENTS
 from ...adapter.azure_executions import Aborted, TimedOut
 from ...adapter.azure_outputs import Outputs
 from ...adapter.azure_run import Run
@@ -38,7 +39,8 @@ class _Manager(AsyncKernelManager):
     """Starts ipykernel as its own kernelspec does, whatever kernelspecs are installed."""
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        return [sys.executable, "-m", "ipykernel_launcher", "-f", str(self.connection_file)]
+        program = [sys.executable, *PYTHON_ARGUMENTS, "-m", "ipykernel_launcher"]
+        return [*program, "-f", str(self.connection_file)]
 
 
 class Kernel:
