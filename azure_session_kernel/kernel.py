@@ -35,6 +35,7 @@ from .errors import (
     PoolUnreachable,
     SessionKernelError,
 )
+from .executors.plain import reply_metadata
 from .frontend import FrontEnd
 from .interrupts import InterruptLadder
 from .kernel_info import BANNER, IMPLEMENTATION, LANGUAGE, kernel_info
@@ -117,11 +118,6 @@ class AzureSessionKernel(Kernel):
         if request is None:
             return
         match request.message.msg_type:
-            case "kernel_info_request":
-                # Answered ahead of the queue, so that a front end can reconnect while a cell runs.
-                self._own(self._answer_kernel_info(request))
-            case "connect_request" | "shutdown_request":
-                self._own(self._answer_here(request))
             case "comm_open" | "comm_msg" | "comm_close":
                 # ipykernel decides whether a running cell lets them pass.
                 self._comms.put(request)
@@ -130,16 +126,15 @@ class AzureSessionKernel(Kernel):
                 self._lanes.put(request)
 
     def _on_control(self, frames: list[bytes]) -> None:
+        """What is answered here never waits for the session's answers to others (rule 7)."""
         request = self._front.read("control", frames)
         if request is None:
             return
         match request.message.msg_type:
-            case "kernel_info_request":
-                self._own(self._answer_kernel_info(request))
             case "interrupt_request":
                 self._own(self._answer_interrupt(request))
-            case "connect_request" | "shutdown_request":
-                self._own(self._answer_here(request))
+            case "kernel_info_request" | "connect_request" | "shutdown_request":
+                self._own(self._handle(request))
             case _:
                 self._lanes.put(request)
 
@@ -158,12 +153,29 @@ class AzureSessionKernel(Kernel):
     # -- a request's life -------------------------------------------------------------------------
 
     async def _handle(self, request: Request) -> None:
-        """Send it and wait until it is over. Ends normally however the request ends."""
-        self._begin(request)
-        magic = find_magic(request.message)
-        work = self._send([request]) if magic is None else self._run_magic(request, magic)
-        self._sending[request.msg_id] = self._own(work)
-        await request.over.wait()
+        """Answer it, and wait until it is over. Ends normally however the request ends."""
+        if request.aborted:
+            self._abort(request)
+        elif request.message.msg_type in ("connect_request", "shutdown_request"):
+            await self._answer_here(request)
+        else:
+            self._begin(request)
+            self._sending[request.msg_id] = self._own(self._work_on(request))
+            await request.over.wait()
+
+    async def _work_on(self, request: Request) -> None:
+        """Whatever fails, the request is answered: others wait behind it."""
+        try:
+            magic = find_magic(request.message)
+            if request.message.msg_type == "kernel_info_request":
+                await self._answer_kernel_info(request)
+            elif magic is not None:
+                await self._run_magic(request, magic)
+            else:
+                await self._send([request])
+        except Exception as error:
+            self.log.exception("a %s failed", request.message.msg_type)
+            self._fail(request, _internal(error))
 
     async def _run_magic(self, request: Request, magic: Magic) -> None:
         """A line for this kernel itself (``magics/``); then the rest of the cell, if any."""
@@ -171,10 +183,6 @@ class AzureSessionKernel(Kernel):
             await self._magics.run(request, magic, self._messages.execution_count)
         except SessionKernelError as error:
             self._fail(request, error)
-            return
-        except Exception as error:
-            self.log.exception("a cell's first line failed")
-            self._fail(request, _internal(error))
             return
         if magic.rest:
             await self._send([request])
@@ -189,24 +197,24 @@ class AzureSessionKernel(Kernel):
     async def _send_comms(self, requests: list[Request]) -> None:
         for request in requests:
             self._requests.add(request)
-        await self._send(requests)
+        try:
+            await self._send(requests)
+        except Exception as error:
+            self.log.exception("comm messages failed")
+            self._fail_all(requests, _internal(error))
 
     def _begin(self, request: Request) -> None:
         self._requests.add(request)
-        self._front.busy(request)
-
-    def _idle(self, request: Request) -> None:
-        """Front ends take the last status for the kernel's: say so when a cell still runs."""
-        self._front.idle(request)
-        for cell in self._requests.running_cells():
-            self._front.busy(cell)
+        if not request.is_comm:  # of which the session says when it begins
+            self._front.busy(request)
 
     def _abort(self, request: Request) -> None:
         """A cell before it in the queue failed."""
         self._front.busy(request)
-        aborted = Message("shell", {"msg_type": "execute_reply"}, {"status": "aborted"})
-        self._front.reply(request, replace(aborted, metadata={"status": "aborted"}))
-        self._idle(request)
+        aborted = {"status": "aborted"}
+        reply = Message("shell", {"msg_type": "execute_reply"}, aborted)
+        self._front.reply(request, replace(reply, metadata=reply_metadata(aborted)))
+        self._front.idle(request)
 
     def _drop(self, cell: Request, error: SessionKernelError) -> None:
         """End a cell that has not left its lane."""
@@ -259,16 +267,15 @@ class AzureSessionKernel(Kernel):
         An error aborts the cells that have come by now, and none that is sent after its reply.
         """
         self._requests.remove(request)
-        aborted = []
-        if request.stops_queue:
-            self.shell_stream.flush()  # type: ignore[union-attr]
-            aborted = self._lanes.take_cells_behind(request)
-        if request.reply is not None:
-            self._front.reply(request, request.reply)
-        self._idle(request)
-        request.over.set()
-        for cell in aborted:
-            self._abort(cell)
+        try:
+            if request.stops_queue:
+                self.shell_stream.flush()  # type: ignore[union-attr]
+                self._lanes.abort_cells_behind(request)
+            if request.reply is not None:
+                self._front.reply(request, request.reply)
+            self._front.idle(request)
+        finally:
+            request.over.set()
 
     def _fail(self, request: Request, error: SessionKernelError) -> None:
         """End a request that the session can't (or can't any longer) answer."""
@@ -331,7 +338,7 @@ class AzureSessionKernel(Kernel):
         for work in self._ladder.climb():
             self._own(work)
         self._front.reply(request, {"status": "ok"})
-        self._idle(request)
+        self._front.idle(request)
 
     async def _answer_here(self, request: Request) -> None:
         """Shutdown and connect are the base class's; it answers the parent that is set."""
@@ -342,7 +349,7 @@ class AzureSessionKernel(Kernel):
         handlers = self.control_handlers if control else self.shell_handlers
         stream = self.control_stream if control else self.shell_stream
         await handlers[request.message.msg_type](stream, request.idents, raw)
-        self._idle(request)
+        self._front.idle(request)
 
     async def do_shutdown(self, restart: bool) -> dict[str, Any]:
         """Called by ``shutdown_request``; jupyter_client allows 2.5 s before SIGTERM."""
@@ -360,10 +367,10 @@ class AzureSessionKernel(Kernel):
     # -- kernel_info ------------------------------------------------------------------------------
 
     async def _answer_kernel_info(self, request: Request) -> None:
-        self._front.busy(request)
         hello = await self._notebook.opened(START_BUDGET_S)
-        self._front.reply(request, kernel_info(hello))
-        self._idle(request)
+        reply = {"msg_type": request.reply_type}
+        request.reply = Message(request.channel, reply, kernel_info(hello))
+        self._finish(request)
 
 
 def _debugger_failure(asked: dict[str, Any], error: SessionKernelError) -> dict[str, Any]:

@@ -7,9 +7,13 @@ depend on the network: exactly the cells that had arrived by then.
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from .requests import Request
+
+log = logging.getLogger(__name__)
 
 Handle = Callable[[Request], Awaitable[None]]
 #: A channel, and the subshell that is asked.
@@ -17,38 +21,48 @@ Lane = tuple[str, str | None]
 
 
 class Lanes:
-    """Queues of requests. ``handle`` must not raise. A lane ends when nothing waits in it."""
+    """Queues of requests. A lane ends when nothing waits in it.
+
+    :param handle: answers a request; should it raise, the lane goes on with the next.
+    """
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
-        self._queues: dict[Lane, asyncio.Queue[Request]] = {}
+        self._queues: dict[Lane, deque[Request]] = {}
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
 
     def put(self, request: Request) -> None:
         lane = _lane(request)
         if lane not in self._queues:
-            self._queues[lane] = asyncio.Queue()
+            self._queues[lane] = deque()
             self._tasks[lane] = asyncio.ensure_future(self._run(lane))
-        self._queues[lane].put_nowait(request)
+        self._queues[lane].append(request)
 
     async def _run(self, lane: Lane) -> None:
         queue = self._queues[lane]
-        while not queue.empty():
-            await self._handle(queue.get_nowait())
+        while queue:
+            try:
+                await self._handle(queue.popleft())
+            except Exception:
+                log.exception("a request was not answered")
         del self._queues[lane], self._tasks[lane]
+
+    def abort_cells_behind(self, request: Request) -> None:
+        """Mark the cells that wait behind ``request``. As in ipykernel, a cell that fails on the
+        control channel aborts those of the shell channel.
+        """
+        for other in self._queues.get(_lane(request, "shell"), ()):
+            other.aborted |= other.is_execute
 
     def take_cells_behind(self, request: Request) -> list[Request]:
         """Remove the cells that wait behind ``request``; other requests keep their place."""
-        queue = self._queues.get(_lane(request))
-        if queue is None:
-            return []
-        waiting = [queue.get_nowait() for _ in range(queue.qsize())]
-        for other in waiting:
-            if not other.is_execute:
-                queue.put_nowait(other)
+        queue = self._queues.get(_lane(request), deque())
+        waiting = list(queue)
+        queue.clear()
+        queue.extend(other for other in waiting if not other.is_execute)
         return [other for other in waiting if other.is_execute]
 
 
-def _lane(request: Request) -> Lane:
+def _lane(request: Request, channel: str = "") -> Lane:
     subshell = request.message.header.get("subshell_id")
-    return request.channel, subshell if isinstance(subshell, str) else None
+    return channel or request.channel, subshell if isinstance(subshell, str) else None

@@ -81,8 +81,9 @@ def unreadable(error: UnexpectedAnswer) -> ExecutionUnknown:
 def no_reply() -> UnexpectedAnswer:
     return UnexpectedAnswer(
         "The session ended this request without a reply.",
-        cause="The request lacks a field that the Jupyter message spec asks for, or the "
-        "interpreter failed while it handled the request; then its console log says more.",
+        cause="The request is of a type that this channel does not have, it lacks a field that the "
+        "Jupyter message spec asks for, or the interpreter failed while it handled the request; "
+        "then its console log says more.",
     )
 
 

@@ -34,6 +34,8 @@ class Request:
     :ivar idents: ZeroMQ routing prefix of the front end.
     :ivar boot: the boot it was sent to, or "" before it was sent.
     :ivar boot_over: why that boot gives no more answers.
+    :ivar busy: the session has said that it works on it. :ivar idle: and that it is done with it.
+    :ivar aborted: a cell before it in the queue failed.
     :ivar started: something of it has come from the session, so it runs there, or ran.
     :ivar signalled_at: when it was first interrupted: when the session confirmed that, and until
         then, when that was asked of it.
@@ -52,9 +54,11 @@ class Request:
     boot: str = ""
     boot_over: SessionKernelError | None = None
     reply: Message | None = None
+    busy: bool = False
     idle: bool = False
     input_published: bool = False
     comms_before: int = 0
+    aborted: bool = False
     started: bool = False
     signalled_at: float | None = None
     has_asked: bool = False
@@ -85,7 +89,7 @@ class Request:
 
     @property
     def reply_type(self) -> str:
-        return self.message.msg_type.replace("_request", "_reply")
+        return self.message.msg_type.removesuffix("_request") + "_reply"
 
     @property
     def stops_queue(self) -> bool:

@@ -15,7 +15,7 @@ from .last_outputs import ShownLast
 from .losses import no_reply, not_answered
 from .requests import Request, RequestTable
 from .too_large import reply_missing, sentence, something_missing
-from .wire import Gap, Hello, Message, Oversized
+from .wire import RECEIVABLE, Gap, Hello, Message, Oversized
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +72,12 @@ class SessionMessages:
         match message.channel, message.msg_type:
             case _, "status":
                 state = message.content.get("execution_state")
-                if request is not None and request.is_comm and state == "busy":
-                    # Only the session knows when it comes to a comm message.
-                    self._front.busy(request)
+                if request is not None and state == "busy":
+                    # Only the session knows when it comes to a comm message, and when a cell's busy
+                    # is to be said again. Its first one has been said here.
+                    if request.is_comm or request.busy:
+                        self._front.busy(request)
+                    request.busy = True
                 if state == "idle":
                     self._requests.strays.ended(message.parent_id)
                 if request is not None and state == "idle":
@@ -99,11 +102,13 @@ class SessionMessages:
         request.started = True
 
     def _fail_soon(self, request: Request) -> None:
-        """ipykernel sends no reply when the request lacks a field, nor to a completion, say, that
-        was interrupted.
+        """ipykernel sends no reply to a type of request that it doesn't know on this channel, nor
+        when the request lacks a field, nor to a completion, say, that was interrupted.
         """
         loop = asyncio.get_running_loop()
-        if request.signalled_at is not None and not request.is_execute:
+        if request.reply_type not in RECEIVABLE.get(request.channel, ()):
+            self._fail(request, no_reply())
+        elif request.signalled_at is not None and not request.is_execute:
             loop.call_later(INTERRUPTED_GRACE_S, self._fail, request, not_answered())
         else:
             loop.call_later(REPLY_GRACE_S, self._fail, request, no_reply())

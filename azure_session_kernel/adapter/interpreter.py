@@ -38,7 +38,8 @@ class SessionKernel(IPythonKernel):
     Not with code in a cell: that would count as one, and show in the history.
 
     And one with a busy and an idle for each comm message. ipykernel leaves them out beside a cell
-    that awaits, but ipywidgets sends a slider's next move only after an idle for the last one.
+    that awaits, but ipywidgets sends a slider's next move only after an idle for the last one. The
+    cell's busy follows again, for JupyterLab takes the last status for the kernel's.
     """
 
     control_msg_types = [*IPythonKernel.control_msg_types, ENVIRONMENT_REQUEST]  # noqa: RUF012
@@ -52,9 +53,11 @@ class SessionKernel(IPythonKernel):
     ) -> None:
         """Each comm message beside a cell comes in a context of its own."""
         _beside_a_cell.set(bool(options.get("concurrent")))
+        cell = self.get_parent("shell")  # type: ignore[no-untyped-call]
         await super().dispatch_shell(msg, subshell_id, **options)
         if _beside_a_cell.get():
             self._publish_status("idle", "shell")  # type: ignore[no-untyped-call]
+            self._publish_status("busy", "shell", cell)  # type: ignore[no-untyped-call]
 
     def set_parent(self, ident: Any, parent: Any, channel: str = "shell") -> None:
         super().set_parent(ident, parent, channel)  # type: ignore[no-untyped-call]

@@ -104,7 +104,7 @@ def ended(request: Message, result: PlainResult, count: int) -> list[Message]:
     if failure is not None:
         messages.append(output(request, "error", failure.as_content()))
     content = _reply_content(request, failure, count)
-    messages.append(replace(reply(request, content), metadata=_reply_metadata(content)))
+    messages.append(replace(reply(request, content), metadata=reply_metadata(content)))
     messages.append(status(request, "idle"))
     return messages
 
@@ -159,7 +159,7 @@ def _reply_content(request: Message, failure: Failure | None, count: int) -> dic
     return {"status": "ok", **content}
 
 
-def _reply_metadata(content: dict[str, Any]) -> dict[str, Any]:
+def reply_metadata(content: dict[str, Any]) -> dict[str, Any]:
     """What ipykernel adds to a reply, for ipyparallel."""
     return {
         "started": datetime.now(timezone.utc).isoformat(),

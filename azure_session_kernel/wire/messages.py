@@ -13,7 +13,20 @@ CHANNELS: Final = frozenset({"shell", "control", "stdin", "iopub"})
 #: Channels that a kernel may send on.
 SENDABLE: Final = frozenset({"shell", "control", "stdin"})
 
-#: Message types of the Jupyter spec (protocol 5.5) that a session may send, by channel.
+_REPLIES: Final = frozenset(
+    {
+        "execute_reply",
+        "inspect_reply",
+        "complete_reply",
+        "history_reply",
+        "is_complete_reply",
+        "comm_info_reply",
+        "kernel_info_reply",
+        "connect_reply",
+    }
+)
+#: Message types of the Jupyter spec (protocol 5.5) that a session may send, by channel. The control
+#: channel takes all requests of the shell channel, and some of its own.
 RECEIVABLE: Final[Mapping[str, frozenset[str]]] = {
     "iopub": frozenset(
         {
@@ -31,19 +44,9 @@ RECEIVABLE: Final[Mapping[str, frozenset[str]]] = {
             "comm_close",
         }
     ),
-    "shell": frozenset(
-        {
-            "execute_reply",
-            "inspect_reply",
-            "complete_reply",
-            "history_reply",
-            "is_complete_reply",
-            "comm_info_reply",
-            "kernel_info_reply",
-            "connect_reply",
-        }
-    ),
-    "control": frozenset(
+    "shell": _REPLIES,
+    "control": _REPLIES
+    | frozenset(
         {
             "debug_reply",
             "usage_reply",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from .case import Case, Section
+from .channel_cases import CHANNELS
 from .comm_cases import COMMS
 from .debugger_cases import DEBUGGER
 from .message_cases import MESSAGES
@@ -15,7 +16,16 @@ from .subshell_cases import SUBSHELLS
 from .widget_cases import CORE_WIDGETS, WIDGET_USES
 
 PATH: Final = Path(__file__).parents[2] / "docs" / "compatibility.md"
-SECTIONS: Final = (MESSAGES, SHUTDOWN, COMMS, SUBSHELLS, CORE_WIDGETS, WIDGET_USES, DEBUGGER)
+SECTIONS: Final = (
+    MESSAGES,
+    CHANNELS,
+    SHUTDOWN,
+    COMMS,
+    SUBSHELLS,
+    CORE_WIDGETS,
+    WIDGET_USES,
+    DEBUGGER,
+)
 
 HEAD: Final = """\
 # Compatibility with ipykernel

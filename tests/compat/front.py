@@ -54,15 +54,11 @@ class Exchange:
         """All of it, as data to compare; ids, times and paths are still those of this kernel."""
         return {
             "msg_id": self.sent["header"]["msg_id"],
-            "iopub": _merged([_seen(message, self.sent) for message in self._said_once()]),
+            "iopub": _merged([_seen(message, self.sent) for message in self.iopub]),
             "reply": None if self.reply is None else _seen(self.reply, self.sent),
             "stdin": [_seen(message, self.sent) for message in self.questions],
             "reply comes before idle": self._in_order(),
         }
-
-    def _said_once(self) -> list[JupyterMessage]:
-        """Busy is said again while it lasts, which has a case of its own."""
-        return [m for n, m in enumerate(self.iopub) if n == 0 or _state(m) != "busy"]
 
     def _in_order(self) -> bool | None:
         """Different sockets: only the moments of sending tell."""
@@ -152,8 +148,13 @@ class Front(LiveKernel):
         """Wait for one more IOPub message, whatever it belongs to."""
         self._seen.append(self.kc.get_iopub_msg(timeout=limit_s))
 
+    @property
+    def replied(self) -> list[str]:
+        """The ``msg_id`` of every request that has its reply, in the order of these."""
+        return list(self._replies)
+
     def stray_reply(self, sent: JupyterMessage) -> JupyterMessage | None:
-        """On the shell channel, to what should have none, if it has come."""
+        """To what should have none, if it has come."""
         return self._replies.get(sent["header"]["msg_id"])
 
     def reply_on(self, channel: str, msg_id: str, limit_s: float = LIMIT_S) -> JupyterMessage:

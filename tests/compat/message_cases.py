@@ -165,19 +165,7 @@ def _(front: Front) -> Any:
     return _cells(front, "def f(x):\n    'Doc.'", "f?", "get_ipython().set_next_input('next')")
 
 
-def _without_ipyparallel(seen: Any) -> Any:
-    metadata = seen[1]["reply"]["metadata"]
-    left = {key: metadata[key] for key in ("status",)}
-    return [seen[0], {**seen[1], "reply": {**seen[1]["reply"], "metadata": left}}, *seen[2:]]
-
-
-@case(
-    "`execute_request` after an error",
-    "the cells that wait are aborted, later ones run",
-    difference="An aborted cell's reply lacks the metadata that ipykernel keeps for ipyparallel "
-    "(`started`, `engine`, `dependencies_met`): it was never sent to the session.",
-    without=_without_ipyparallel,
-)
+@case("`execute_request` after an error", "the cells that wait are aborted, later ones run")
 def _(front: Front) -> Any:
     with gate() as opened:
         first = front.send("execute_request", _code(f"{waits_for(opened)}1 / 0"))
@@ -362,15 +350,7 @@ def _(front: Front) -> Any:
     return seen
 
 
-@case(
-    "`status`",
-    "another shell's request, while a cell runs",
-    difference="The cell's busy is said again after each idle of another request, because front "
-    "ends take the last status for the kernel's.",
-    without=lambda states: [
-        state for n, state in enumerate(states) if state not in states[max(0, n - 1) : n]
-    ],
-)
+@case("`status`", "another shell's request, while a cell runs")
 def _(front: Front) -> Any:
     subshell = create_subshell(front)
     with gate() as opened:

@@ -135,12 +135,13 @@ def _id(one: dict[str, Any]) -> str:
     return str(one["header"]["msg_id"])
 
 
-async def test_a_lane_ends_when_nothing_waits_in_it_and_begins_again() -> None:
+async def test_a_lane_ends_when_nothing_waits_in_it_and_not_when_its_handler_fails() -> None:
     handled: list[str] = []
 
     async def handle(request: Request) -> None:
         await asyncio.sleep(0)
         handled.append(request.msg_id)
+        raise ZeroDivisionError
 
     lanes = Lanes(handle)
     for turn in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .case import Case
+from .channel_cases import CHANNELS
 from .comm_cases import COMMS
 from .conftest import Both
 from .message_cases import MESSAGES
@@ -13,6 +14,11 @@ from .subshell_cases import SUBSHELLS
 
 @pytest.mark.parametrize("case", MESSAGES.cases, ids=str)
 def test_a_message_has_the_same_effect_on_both_kernels(both: Both, case: Case) -> None:
+    case.check(*both)
+
+
+@pytest.mark.parametrize("case", CHANNELS.cases, ids=str)
+def test_every_channel_answers_as_ipykernel_does(both: Both, case: Case) -> None:
     case.check(*both)
 
 

@@ -208,6 +208,36 @@ def test_a_fault_of_the_kernel_itself_ends_the_cell_and_not_the_kernel(
     assert "a fault" in kernel.logged()
 
 
+def test_a_fault_ends_its_request_and_not_the_queue_that_it_stood_in(
+    start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from azure_session_kernel.kernel import AzureSessionKernel as Kernel\n"
+        "send, failed = Kernel._send, set()\n"
+        "async def fail_once(kernel, requests):\n"
+        "    msg_type = requests[0].message.msg_type\n"
+        "    if msg_type not in failed:\n"
+        "        failed.add(msg_type)\n"
+        "        raise ZeroDivisionError('a fault')\n"
+        "    await send(kernel, requests)\n"
+        "Kernel._send = fail_once\n"
+    )
+    kernel = start_kernel({**local_pool.env, "PYTHONPATH": str(tmp_path)})
+    first, second = kernel.execute("1", stop_on_error=False), kernel.execute("1 + 1")
+    assert kernel.finish(first).error["ename"] == "InternalError"
+    assert kernel.finish(second).result == "2"
+    for answers in ([], ["comm_close"]):
+        content = {"comm_id": "c", "target_name": "none", "data": {}}
+        opened = kernel.kc.session.msg("comm_open", content)
+        kernel.kc.shell_channel.send(opened)
+        msg_id = opened["header"]["msg_id"]
+        kernel.wait_for(msg_id, lambda m: m["content"].get("execution_state") == "idle")
+        seen = [m["msg_type"] for m in kernel.messages_of(msg_id)]
+        assert [one for one in seen if one.startswith("comm")] == answers
+    assert kernel.run("'alive'").result == "'alive'"  # cells wait for the comm messages before them
+    assert kernel.logged().count("a fault") >= 2
+
+
 # -- answers --------------------------------------------------------------------------------------
 
 
@@ -387,7 +417,7 @@ def test_a_broken_line_is_read_anew_and_nothing_is_lost(
     )
     msg_id = kernel.execute("1")
     kernel.wait_for_text(msg_id, "good")
-    assert kernel.reply(kernel.kc.kernel_info())["content"]["status"] == "ok"
+    assert kernel.control("kernel_info_request")["status"] == "ok"
     kernel.stop(now=True)
 
 

@@ -320,27 +320,6 @@ def test_completion_is_answered_after_the_running_cell(kernel: LiveKernel, tmp_p
     assert kernel.reply(asked)["content"]["matches"] == ["completed_name"]
 
 
-def test_kernel_info_is_answered_while_a_cell_runs(kernel: LiveKernel, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    cell = kernel.execute(waits_for(gate))
-    kernel.wait_until_running(cell)
-    info = kernel.reply(kernel.kc.kernel_info(), 5)["content"]
-    assert info["implementation"] == "azure-session-kernel"
-    assert info["language_info"]["name"] == "python"
-    gate.touch()
-    kernel.finish(cell)
-
-
-def test_a_request_that_the_session_does_not_reply_to_is_answered_all_the_same(
-    kernel: LiveKernel,
-) -> None:
-    message = kernel.kc.session.msg("complete_request", {})
-    kernel.kc.shell_channel.send(message)
-    reply = kernel.reply(message["header"]["msg_id"], 10)["content"]
-    assert (reply["status"], reply["ename"]) == ("error", "UnexpectedAnswer")
-    assert kernel.run("'alive'", limit_s=10).result == "'alive'"
-
-
 def test_a_comm_reaches_the_session_and_its_answer_comes_back(kernel: LiveKernel) -> None:
     kernel.run(
         "def opened(comm, message):\n"

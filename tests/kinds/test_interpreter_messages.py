@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from ..compat.case import Case
+from ..compat.channel_cases import CHANNELS
 from ..compat.comm_cases import COMMS
 from ..compat.message_cases import MESSAGES
 from ..compat.widget_cases import WIDGET_USES
@@ -20,7 +21,7 @@ _SUBSHELLS: Final = ("subshell", "another shell's request")
 
 
 def _cases() -> list[Case]:
-    cases = [*MESSAGES.cases, *COMMS.cases, *WIDGET_USES.cases]
+    cases = [*MESSAGES.cases, *CHANNELS.cases, *COMMS.cases, *WIDGET_USES.cases]
     adjusted = {"kernel_info": _of_fewer_features, "tracebacks": _without_tracebacks}
     return [
         next((adjust(case) for word, adjust in adjusted.items() if word in str(case)), case)

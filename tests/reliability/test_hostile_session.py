@@ -70,8 +70,7 @@ def memory_of(kernel: LiveKernel) -> Iterator[Callable[[], float]]:
 
 
 def is_alive(kernel: LiveKernel) -> bool:
-    reply = kernel.reply(kernel.kc.kernel_info())
-    return bool(reply["content"]["status"] == "ok")
+    return bool(kernel.control("kernel_info_request")["status"] == "ok")
 
 
 def test_a_line_that_never_ends_is_given_up_at_its_limit(hostile: StartHostile) -> None:

@@ -171,6 +171,8 @@ class Mailbox:
         self.tap.tell("iopub", "status", {"execution_state": "idle"}, header)
         if beside and not control and self.tap.last is not None:
             self.tap.set_parent(*self.tap.last, "shell")
+            cell = self.tap.last[1]["header"]
+            self.tap.tell("iopub", "status", {"execution_state": "busy"}, cell)
 
     async def _call(
         self, message: dict[str, Any], parent: Any, stream: Any, ident: Any, *, beside: bool
