@@ -7,15 +7,18 @@ runs after moving a slider must see the slider where it is.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from .requests import Request
+
+log = logging.getLogger(__name__)
 
 Send = Callable[[list[Request]], Awaitable[None]]
 
 
 class CommQueue:
-    """:param send: sends some at once; returns, and does not raise, when that is done or failed."""
+    """:param send: sends some at once; returns when that is done or failed."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -47,6 +50,8 @@ class CommQueue:
             batch, self._waiting = self._waiting, []
             try:
                 await self._send(batch)
+            except Exception:
+                log.exception("comm messages were not sent")
             finally:
                 async with self._changed:
                     self._done += len(batch)
