@@ -18,6 +18,7 @@ from zmq.eventloop.zmqstream import ZMQStream
 from .kernel import AzureSessionKernel
 from .within import within
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: How often the parent process is looked for, in seconds.
 PARENT_POLL_S = 1.0
 
@@ -27,6 +28,16 @@ class AzureSessionKernelApp(IPKernelApp):
 
     name = "azure-session-kernel"
     kernel_class = AzureSessionKernel
+
+    def init_sockets(self) -> None:
+        """No warning that loopback is not encrypted: nobody else can listen there."""
+        level = self.log.level
+        if self.ip in LOOPBACK:
+            self.log.setLevel(logging.ERROR)
+        try:
+            super().init_sockets()  # type: ignore[no-untyped-call]
+        finally:
+            self.log.setLevel(level)
 
     def init_pdb(self) -> None:
         """Nothing is debugged in this process."""
@@ -85,6 +96,8 @@ class AzureSessionKernelApp(IPKernelApp):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def init_kernel(self) -> None:
+        # A terminal shows warnings; ``--log-level=INFO`` in the kernelspec's ``argv`` shows more.
+        logging.getLogger(__package__).setLevel(self.log_level)
         # A socket that is read by a stream must be written by it too: any other use can take the
         # event that would have woken the stream.
         self._iopub = ZMQStream(self.iopub_socket)

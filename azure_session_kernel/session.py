@@ -119,7 +119,7 @@ class NotebookSession:
         except asyncio.TimeoutError:
             return None
         except SessionKernelError as error:
-            log.warning("%s: %s", type(error).__name__, error)
+            log.info("%s: %s", type(error).__name__, error)  # which the next cell shows
             return None
         except Exception:
             log.exception("opening the session failed")
@@ -320,14 +320,14 @@ class NotebookSession:
 
     def on_boot_ended(self, boot: str, ended: BootEnded) -> None:
         """The interpreter died, or was restarted; the next one is opened at once."""
-        log.warning("boot %s ended: %s", boot, ended.reason)
+        log.info("boot %s ended: %s", boot, ended.reason)
         if self._forget_boot(boot):
             self.begin()
         self._variables.gone_because(ended.cause)
         self._tell_gone(boot, why_ended(ended))
 
     def on_failure(self, boot: str, error: SessionKernelError) -> None:
-        log.warning("reading from boot %s ended: %s", boot, error)
+        log.info("reading from boot %s ended: %s", boot, error)
         if isinstance(error, SessionTaken):
             self._taken = error
         if isinstance(error, SessionLost):
@@ -342,7 +342,8 @@ class NotebookSession:
             error = unreadable(error)
         elif isinstance(error, PoolError | CredentialError):
             error = out_of_reach(error)
-        self._events.on_boot_over(boot, error)
+        if not self._events.on_boot_over(boot, error):
+            log.warning("reading from the session ended: %s", error)
 
     def _tell_gone(self, boot: str, error: SessionKernelError) -> None:
         """``boot`` and its variables are gone. If no cell runs, the next one will say so."""

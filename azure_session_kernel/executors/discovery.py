@@ -32,7 +32,6 @@ from .oneshot_api import DEFAULT_PATH
 from .session_files import SessionFiles
 
 log = logging.getLogger(__name__)
-log.setLevel(logging.INFO)  # one line for each start, which belongs into the kernel's log
 
 _POOL_PATH: Final = "/sessionpools/"
 #: A call that only our adapter knows, and refuses without a boot.

@@ -100,8 +100,7 @@ def test_a_debug_request_after_its_boot_was_lost_is_answered_by_the_next_one(
 
 def test_a_request_to_a_subshell_of_a_lost_boot_gets_an_error(kernel: Front) -> None:
     subshell = create_subshell(kernel)
-    kernel.send("execute_request", {"code": "import os; os._exit(3)"})
-    wait_until(lambda: "ended" in kernel.logged())
+    kernel.run("import os; os._exit(3)")
     for _ in range(2):
         refused = kernel.cell("1", subshell_id=subshell)
         assert refused.content["status"] == "error"

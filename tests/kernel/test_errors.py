@@ -85,6 +85,7 @@ def _fails(kernel: LiveKernel, tmp_path: Path) -> Cell:
     assert cell.output_types == ["error"]
     assert kernel.reply(kernel.kc.kernel_info())["content"]["status"] == "ok"
     assert kernel.run("print('again')").output_types == ["error"]
+    assert cell.error["evalue"] not in kernel.logged()
     _shows_no_secret(kernel, cell)
     return cell
 

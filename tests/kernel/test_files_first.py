@@ -88,7 +88,8 @@ def test_an_upload_does_not_hide_that_the_variables_are_gone(
     start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
 ) -> None:
     (tmp_path / "a.csv").write_text("local")
-    kernel = start_kernel(local_pool.env, cwd=str(tmp_path))
+    log_level = ["--log-level=INFO"]
+    kernel = start_kernel(local_pool.env, cwd=str(tmp_path), extra_arguments=log_level)
     interpreter = psutil.Process(int(kernel.run("import os; os.getpid()").result))
     interpreter.kill()
     wait_until(lambda: "ended" in kernel.logged())

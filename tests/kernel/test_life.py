@@ -62,6 +62,23 @@ def test_a_restart_ends_a_cell_that_runs(start_kernel: StartKernel) -> None:
     assert kernel.run("'works'").result == "'works'"
 
 
+def test_the_terminal_is_told_nothing_that_is_as_it_should_be_or_that_a_cell_tells(
+    start_kernel: StartKernel,
+) -> None:
+    kernel = start_kernel()
+    assert kernel.run("1 / 0").status == "error"
+    sleeping = kernel.execute("import time\nprint('on')\ntime.sleep(600)")
+    kernel.wait_for_text(sleeping, "on")
+    kernel.interrupt()
+    assert kernel.finish(sleeping).error["ename"] == "KeyboardInterrupt"
+    assert kernel.run("import os; os._exit(3)").error["ename"] == "InterpreterDied"
+    kernel.run("1")
+    kernel.restart()
+    kernel.run("1")
+    kernel.stop()
+    assert kernel.logged() == ""
+
+
 def test_a_shutdown_stops_the_session_and_removes_its_lease(
     start_kernel: StartKernel, local_pool: RunningPool
 ) -> None:

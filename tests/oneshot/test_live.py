@@ -40,11 +40,10 @@ def test_a_pool_that_keeps_no_variables_is_named(kernel: LiveKernel) -> None:
     assert "not kept" in shown(kernel.run("%session"))
 
 
-def test_the_kind_that_was_found_and_why_are_in_session_and_the_log(kernel: LiveKernel) -> None:
+def test_the_kind_that_was_found_and_why_are_in_session(kernel: LiveKernel) -> None:
     text = shown(kernel.run("%session"))
     assert "oneshot" in text
     assert "POST /python/execute answers" in text
-    assert "POST /python/execute answers" in kernel.logged()
 
 
 @pytest.mark.parametrize(
