@@ -16,6 +16,7 @@ Each rule counts the requests that match its ``path`` (a shell pattern; default 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable, Mapping
@@ -41,6 +42,8 @@ FAULTS: Final[Mapping[str, frozenset[str]]] = {
     "cut": frozenset({"bytes"}),
     # The request is passed on ``seconds`` later.
     "delay": frozenset({"seconds"}),
+    # The request is passed on when the rules are replaced.
+    "hold": frozenset(),
     # After ``bytes`` bytes of the body nothing more comes; after ``seconds`` more, a reset.
     "stall": frozenset({"bytes", "seconds"}),
     # The answer is held back until it ends, or for ``seconds``.
@@ -149,10 +152,14 @@ class _Counted:
 
 @dataclass
 class FaultPlan:
-    """Rules in force, and how often each kind of fault has taken effect."""
+    """Rules in force, and how often each kind of fault has taken effect.
+
+    :ivar replaced: set when these rules are.
+    """
 
     rules: list[_Counted] = field(default_factory=list)
     hits: dict[str, int] = field(default_factory=dict)
+    replaced: asyncio.Event = field(default_factory=asyncio.Event)
 
     def replace(self, rules: list[Rule], seed: int) -> None:
         """New rules from now on; the counts of hits go on."""
@@ -160,6 +167,12 @@ class FaultPlan:
             _Counted(rule, random.Random(f"{seed}/{index}"))  # noqa: S311
             for index, rule in enumerate(rules)
         ]
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Of the requests that are held."""
+        self.replaced.set()
+        self.replaced = asyncio.Event()
 
     def choose(self, method: str, path: str) -> Rule | None:
         """The fault of this request. Every rule that matches counts it."""

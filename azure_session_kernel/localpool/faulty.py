@@ -126,6 +126,13 @@ async def _delay(x: Exchange) -> None:
     await x.pass_on()
 
 
+async def _hold(x: Exchange) -> None:
+    replaced = x.faults.plan.replaced
+    x.hit()
+    await replaced.wait()
+    await x.pass_on()
+
+
 async def _stall(x: Exchange) -> None:
     transport = transport_of(x.scope)
     await x.pass_on(Stalled(x.send, x.rule.bytes, x.rule.seconds or 0.0, transport, x.hit))
@@ -213,6 +220,7 @@ _HANDLERS: Final[Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
     "reset_after": _reset_after,
     "cut": _cut,
     "delay": _delay,
+    "hold": _hold,
     "stall": _stall,
     "buffer": _buffer,
     "duplicate": _duplicate,
@@ -226,7 +234,8 @@ _HANDLERS: Final[Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
 
 
 async def stop(faults: Faults) -> None:
-    """No kill that was announced happens after this."""
+    """No kill that was announced happens after this, and no request is held any more."""
+    faults.plan.let_go()
     for task in list(faults.tasks):
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
