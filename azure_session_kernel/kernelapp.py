@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import sys
 from typing import Any
@@ -16,6 +15,7 @@ from tornado import ioloop
 from zmq.eventloop.zmqstream import ZMQStream
 
 from .kernel import AzureSessionKernel
+from .parent import Parent
 from .within import within
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -128,12 +128,10 @@ class AzureSessionKernelApp(IPKernelApp):
         ended = asyncio.Event()
         if sys.platform != "win32":
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-        parent = os.getppid()
-        while not ended.is_set():
+        parent = Parent(self.parent_handle)
+        while not ended.is_set() and not parent.is_gone():
             with contextlib.suppress(asyncio.TimeoutError):
                 await within(ended.wait(), PARENT_POLL_S)
-            if self.parent_handle and os.getppid() != parent:
-                break
         try:
             await self.kernel.close_session()
         finally:

@@ -166,6 +166,40 @@ def test_a_kernel_whose_parent_was_killed_ends_and_stops_its_session(
     assert identifier not in _sessions(local_pool)
 
 
+_STARTER = """
+import os, sys
+from jupyter_client.manager import KernelManager
+km = KernelManager(kernel_name="azure-session")
+km.start_kernel(env={**os.environ, "PYTHONPATH": sys.argv[1]})
+print(km.provisioner.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_kernel_whose_parent_was_killed_while_it_imported_ends(
+    local_pool: RunningPool, tmp_path: Path
+) -> None:
+    gate, before = tmp_path / "gate", _sessions(local_pool)
+    (tmp_path / "sitecustomize.py").write_text(waits_for(gate))
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _STARTER, str(tmp_path)],
+        env={**os.environ, **local_pool.env},
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+    gate.touch()
+    wait_until(lambda: not alive(pid))
+    assert pid not in [lease["pid"] for lease in leases({**os.environ, **local_pool.env})]
+    assert _sessions(local_pool) <= before
+
+
 # -- whose session it is --------------------------------------------------------------------------
 
 
