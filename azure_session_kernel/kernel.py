@@ -50,6 +50,8 @@ from .wire import Message
 
 #: ``kernel_info`` waits so long for the session, then answers in any case (design, section 6).
 START_BUDGET_S: Final = 20.0
+#: How long the end waits for the answer to a shutdown, which has nothing to wait for any more.
+ANSWER_S: Final = 0.5
 
 
 class AzureSessionKernel(Kernel):
@@ -77,6 +79,7 @@ class AzureSessionKernel(Kernel):
         self._lanes = Lanes(self._handle)
         self._comms = CommQueue(self._send_comms)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
         self._sending: dict[str, asyncio.Task[None]] = {}
         folder = Path.cwd()
         self._messages = SessionMessages(
@@ -157,7 +160,9 @@ class AzureSessionKernel(Kernel):
         if request.aborted:
             self._abort(request)
         elif request.message.msg_type in ("connect_request", "shutdown_request"):
-            await self._answer_here(request)
+            answering = self._own(self._answer_here(request))
+            self._answering.add(answering)
+            await asyncio.wait({answering})
         else:
             self._begin(request)
             self._sending[request.msg_id] = self._own(self._work_on(request))
@@ -363,6 +368,18 @@ class AzureSessionKernel(Kernel):
         for request in self._requests:
             self._fail(request, Interrupted("The kernel was shut down while this cell ran."))
         await self._notebook.close(restart=restart)
+
+    async def end(self) -> None:
+        """SIGTERM, or the parent's end; a shutdown that was asked for meanwhile is answered."""
+        await self.close_session()
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=ANSWER_S)
+
+    def _process_children(self) -> list[Any]:
+        """Those that ipykernel ends at a shutdown: no user's code has started any here, and what
+        was started to finish a stop (``handover.py``) must live on.
+        """
+        return []
 
     # -- kernel_info ------------------------------------------------------------------------------
 

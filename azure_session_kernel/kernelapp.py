@@ -133,7 +133,7 @@ class AzureSessionKernelApp(IPKernelApp):
             with contextlib.suppress(asyncio.TimeoutError):
                 await within(ended.wait(), PARENT_POLL_S)
         try:
-            await self.kernel.close_session()
+            await self.kernel.end()
         finally:
             self.io_loop.stop()
 

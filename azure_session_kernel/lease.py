@@ -97,6 +97,14 @@ class LeaseStore:
         found = [lease for lease in map(_read_or_skip, paths) if lease is not None]
         return sorted(found, key=lambda lease: (-lease.epoch, -lease.created_at))
 
+    def record(self, lease: Lease) -> Path:
+        """Where it is written, for as long as its session may run."""
+        return self._path(lease, ".json")
+
+    def recorded(self, lease: Lease) -> Lease | None:
+        """What is written there now; None when there is nothing, or nothing readable."""
+        return _read_or_skip(self.record(lease))
+
     def find(self, endpoint_url: str, scope_digest: str) -> list[Lease]:
         """The leases of one scope in one pool, highest epoch first. Raises as ``all``."""
         return [
@@ -113,7 +121,7 @@ class LeaseStore:
         try:
             with tempfile.TemporaryFile(dir=self.directory) as new:
                 now = os.fstat(new.fileno()).st_mtime
-            return max(0.0, now - self._path(lease, ".json").stat().st_mtime)
+            return max(0.0, now - self.record(lease).stat().st_mtime)
         except OSError:
             return 0.0
 
@@ -138,7 +146,7 @@ class LeaseStore:
         except LockTaken:
             raise AlreadyHeld from None
         try:
-            path = self._path(lease, ".json")
+            path = self.record(lease)
             if path.exists():
                 _read(path)
             return HeldLease(lease, path, lock)
@@ -178,7 +186,7 @@ class HeldLease:
         except StateUnusable as error:
             log.warning("the lease keeps its earlier state: %s", error)
 
-    def release(self, remove: bool) -> None:
+    def release(self, *, remove: bool) -> None:
         """Let go of it. Does nothing the second time.
 
         :param remove: the session is stopped: delete the record too. Else it stays for the reaper.

@@ -58,6 +58,20 @@ def lost_while_idle(cause: str) -> SessionLost:
     )
 
 
+def shutting_down() -> SessionLost:
+    return SessionLost("The kernel is shutting down. This cell was not run.")
+
+
+def not_restarted() -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        "The session's interpreter was to be restarted, and the same one goes on with its "
+        "variables. This cell was not run.",
+        cause="The program in the session has accepted the restart and not carried it out.",
+        fix="Stop the session, then restart the kernel. This lists the sessions, and stops one:\n"
+        "azure-session-kernel sessions list\nazure-session-kernel sessions stop SESSION",
+    )
+
+
 def out_of_reach(error: PoolError | CredentialError) -> ExecutionUnknown:
     return ExecutionUnknown(
         "The connection to the session was lost and could not be restored, so it is not known "

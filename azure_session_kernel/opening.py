@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from .identity import (
     read_parent_environ,
 )
 from .lease import AlreadyHeld, HeldLease, Lease, LeaseStore
+from .lease_writer import LeaseWriter
 from .pool.client import PoolClient
 from .pool.credentials import AzureToken, TokenSource
 from .pool.endpoints import Endpoint, parse_endpoint
@@ -30,21 +32,25 @@ from .settings import LOCAL, Settings
 #: machine does not come back when its pool is gone.
 OUTAGE_S: Final = 300.0
 LOOPBACK_OUTAGE_S: Final = 5.0
+#: How long the session of a fixed identifier may still be being stopped (``finisher.py``).
+STOPPED_WITHIN_S: Final = 15.0
+_UNUSABLE: Final = ("restart", "stopping")
 
 
 @dataclass(frozen=True)
 class Opening:
     """Everything one kernel needs to talk to its session.
 
-    :ivar stale_boot: the boot that must not be used again: a restart was asked for, or the lease is
-        of an earlier process of this kernel. "" when any boot will do; "*" for whatever runs.
+    :ivar stale_boot: the boot that must not be used again: a restart or a stop was asked for, or
+        the lease is of an earlier process of this kernel. "" when any boot will do; "*" for
+        whatever runs.
     """
 
     settings: Settings
     endpoint: Endpoint
     scope: Scope
     tokens: TokenSource
-    lease: HeldLease
+    lease: LeaseWriter
     client: PoolClient
     executor: Executor
     stale_boot: str
@@ -78,8 +84,8 @@ def prepare(
         connection_file,
         lambda digest: store.any_held(store.find(endpoint.url, digest)),
     )
-    lease, earlier = _take_lease(settings, endpoint, scope, store)
-    client = PoolClient(endpoint, tokens, lease.lease.identifier)
+    held, earlier = _take_lease(settings, endpoint, scope, store)
+    client = PoolClient(endpoint, tokens, held.lease.identifier)
     executor = make_executor(
         settings.executor,
         client,
@@ -90,6 +96,7 @@ def prepare(
         execute_path=settings.execute_path,
     )
     stale_boot = _stale_boot(scope, earlier)
+    lease = LeaseWriter(held)
     return Opening(settings, endpoint, scope, tokens, lease, client, executor, stale_boot)
 
 
@@ -131,20 +138,9 @@ def _take_lease(
     An epoch is unusable while another kernel holds it, or while its session may still be being
     stopped: the pool could hand out the old session just before it ends.
     """
-    known = {lease.epoch: lease for lease in store.find(endpoint.url, scope.digest)}
     if settings.identifier is not None:
-        lease = Lease.new(settings.identifier, endpoint.url, scope)
-        earlier = known.get(0)
-        restart = earlier is not None and earlier.state == "restart"
-        try:
-            return store.acquire(lease), earlier if restart else None
-        except AlreadyHeld:
-            raise SettingsError(
-                "Another kernel on this machine uses the session that AZURE_SESSION_IDENTIFIER "
-                "names.",
-                fix="Close that kernel, or remove AZURE_SESSION_IDENTIFIER so that each kernel "
-                "gets a session of its own.",
-            ) from None
+        return _take_fixed(Lease.new(settings.identifier, endpoint.url, scope), store)
+    known = {lease.epoch: lease for lease in store.find(endpoint.url, scope.digest)}
     secret = install_secret()
     newest = max(known, default=0)
     for epoch in itertools.count(newest):
@@ -153,16 +149,53 @@ def _take_lease(
             continue
         identifier = make_identifier(secret, endpoint.url, scope.key, epoch)
         try:
-            return store.acquire(Lease.new(identifier, endpoint.url, scope, epoch)), earlier
+            lease = Lease.new(identifier, endpoint.url, scope, epoch)
+            return store.acquire(_after(earlier, lease)), earlier
         except AlreadyHeld:
             continue
     raise AssertionError("unreachable")
+
+
+def _take_fixed(lease: Lease, store: LeaseStore) -> tuple[HeldLease, Lease | None]:
+    """Hold it; also what it recorded before, when that session must not be used as it is.
+
+    There is no other identifier to go to, so one that is being stopped is waited for.
+
+    :raises SettingsError: another kernel uses it.
+    """
+    deadline = time.monotonic() + STOPPED_WITHIN_S
+    while True:
+        earlier = store.recorded(lease)
+        if earlier is not None and earlier.endpoint_url != lease.endpoint_url:
+            earlier = None
+        unusable = earlier is not None and earlier.state in _UNUSABLE
+        try:
+            return store.acquire(_after(earlier, lease)), earlier if unusable else None
+        except AlreadyHeld:
+            stopping = earlier is not None and earlier.state == "stopping"
+            if not stopping or time.monotonic() > deadline:
+                raise SettingsError(
+                    "Another kernel on this machine uses the session that "
+                    "AZURE_SESSION_IDENTIFIER names.",
+                    fix="Close that kernel, or remove AZURE_SESSION_IDENTIFIER so that each kernel "
+                    "gets a session of its own.",
+                ) from None
+            time.sleep(0.1)
+
+
+def _after(earlier: Lease | None, lease: Lease) -> Lease:
+    """``lease`` as it is first written: it says that a boot must not be used until there is another
+    one, for this process may end before it has got that.
+    """
+    if earlier is None or earlier.state not in _UNUSABLE:
+        return lease
+    return replace(lease, state="restart", boot=earlier.boot)
 
 
 def _stale_boot(scope: Scope, earlier: Lease | None) -> str:
     """A restart, or an earlier process of this very kernel, means an empty namespace."""
     if earlier is None:
         return ""
-    if earlier.state == "restart":
+    if earlier.state in _UNUSABLE:
         return earlier.boot or "*"
     return "*" if scope.kind == "kernel" else ""

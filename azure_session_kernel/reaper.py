@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from typing import TYPE_CHECKING, Final
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from .daemon_thread import in_daemon_thread
 from .errors import SessionKernelError
+from .executors.retry import delays
 from .lease import AlreadyHeld, Lease, LeaseStore
 from .pool.client import PoolClient
-from .pool.credentials import TokenSource
-from .pool.endpoints import Endpoint
+from .pool.credentials import FixedToken, TokenSource
+from .pool.endpoints import Endpoint, parse_endpoint
 
 if TYPE_CHECKING:
     from .opening import Opening
@@ -21,6 +26,8 @@ log = logging.getLogger(__name__)
 #: A kernel that starts stops at most so many sessions that others left behind.
 MOST: Final = 5
 STOP_TIMEOUT_S: Final = 15.0
+#: How long a request whose connection is closed may still bring a session back.
+UNSURE_S: Final = 30.0
 #: A kernel that is restarted holds its lease again by then; else it was killed meanwhile.
 RESTARTS_WITHIN_S: Final = 120.0
 
@@ -29,7 +36,8 @@ async def reap_leftovers(opening: Opening) -> None:
     """What a kernel does in the background after its start. Never raises."""
     try:
         # Files, perhaps many and far away: nothing may block the kernel's event loop (rule 7).
-        for lease in await asyncio.to_thread(leftovers, LeaseStore(), opening.endpoint.url):
+        look = partial(leftovers, LeaseStore(), opening.endpoint.url)
+        for lease in await in_daemon_thread(look):
             await reap(lease, opening.endpoint, opening.tokens)
     except Exception:
         log.exception("looking for abandoned sessions failed")
@@ -66,10 +74,41 @@ def _abandoned(lease: Lease, store: LeaseStore) -> bool:
     return lease.state == "open" or store.age_s(lease) > RESTARTS_WITHIN_S
 
 
-async def reap(lease: Lease, endpoint: Endpoint, tokens: TokenSource) -> bool:
-    """Stop the session and remove its lease, unless a living kernel holds it. True when stopped."""
+async def finish(job: dict[str, Any], *, unsure: bool) -> None:
+    """Stop the session of a kernel that has just ended (``handover.py``), however often it takes.
+
+    Ends when the lease is not that kernel's any more; else for its caller to end.
+
+    :param unsure: the session may come back for some time, and is then stopped again.
+    """
+    lease = Lease(**job["lease"])
+    store = LeaseStore(Path(job["record"]).parent)
+    endpoint = parse_endpoint(job["endpoint"], job["allowed_hosts"])
+    sure_at = time.monotonic() + (UNSURE_S if unsure else 0.0)
+    for delay in delays():
+        sure = time.monotonic() >= sure_at
+        now = store.recorded(lease)
+        if now is None or (now.pid, now.created_at) != (lease.pid, lease.created_at):
+            return
+        if await reap(lease, endpoint, FixedToken(job["token"]), store, sure=sure) and sure:
+            return
+        await asyncio.sleep(delay)
+
+
+async def reap(
+    lease: Lease,
+    endpoint: Endpoint,
+    tokens: TokenSource,
+    store: LeaseStore | None = None,
+    *,
+    sure: bool = True,
+) -> bool:
+    """Stop the session, unless a living kernel holds its lease. True when stopped.
+
+    :param sure: it can't come back: remove the lease.
+    """
     try:
-        held = LeaseStore().acquire(lease)
+        held = await in_daemon_thread(partial((store or LeaseStore()).acquire, lease))
     except AlreadyHeld:
         return False
     client = PoolClient(endpoint, tokens, lease.identifier)
@@ -79,6 +118,6 @@ async def reap(lease: Lease, endpoint: Endpoint, tokens: TokenSource) -> bool:
     except SessionKernelError as error:
         log.warning("an abandoned session could not be stopped: %s", error)
     finally:
-        held.release(remove=stopped)
+        await in_daemon_thread(partial(held.release, remove=stopped and sure))
         await client.aclose()
     return stopped

@@ -1,12 +1,7 @@
 """One notebook's session: opening it, knowing its boot, noticing its loss, stopping it.
 
-States, and what moves between them::
-
-    closed ──begin/send──▶ opening ──hello──▶ ready ──boot ended, lost──▶ closed
-                              │                  └──newer kernel──▶ taken (for good)
-                              └──failed──▶ closed, with the error that the next cell shows
-
-``kernel.py`` calls this; it calls ``executors`` and is called back by them.
+Its states, and what moves between them, are in ``life.py``. ``kernel.py`` calls this; it calls
+``executors`` and is called back by them.
 """
 
 from __future__ import annotations
@@ -14,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from .asking import Questions
-from .ending import ask_for_new_boot, stop
+from .daemon_thread import in_daemon_thread
+from .ending import ask_for_new_boot, keep, stop
 from .errors import (
     CredentialError,
     ExecutionUnknown,
@@ -32,7 +29,15 @@ from .errors import (
 )
 from .executors.base import Executor
 from .files.first import upload_first
-from .losses import lost_while_running, out_of_reach, unreadable, why_ended
+from .life import Event, Life
+from .losses import (
+    lost_while_running,
+    not_restarted,
+    out_of_reach,
+    shutting_down,
+    unreadable,
+    why_ended,
+)
 from .opening import Opening, prepare
 from .reaper import reap_leftovers
 from .variables import Variables
@@ -47,6 +52,8 @@ T = TypeVar("T")
 OPEN_BUDGET_S: Final = 60.0
 #: An unreachable pool is not waited for so long: it is wrong settings more often than weather.
 SEND_BUDGET_S: Final = 60.0
+#: How long closing waits for what it has cancelled, or for files that are far away.
+LET_GO_S: Final = 0.3
 
 
 class SessionEvents(Protocol):
@@ -81,8 +88,12 @@ class NotebookSession:
     ) -> None:
         self._connection_file, self._events, self._busy = connection_file, events, busy
         self._environ = os.environ if environ is None else environ
+        self._life = Life()
+        self._preparing: asyncio.Task[Opening] | None = None
         self._opening: Opening | None = None
         self._task: asyncio.Task[Hello] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._calls: set[asyncio.Task[Any]] = set()
         self._reaping: asyncio.Task[None] | None = None
         self._taken: SessionTaken | None = None
         self._fresh = True
@@ -106,17 +117,23 @@ class NotebookSession:
 
     def begin(self) -> None:
         """Open in the background, ahead of the first cell."""
-        if self._task is None:
+        if self._life.on(Event.WANTED):
             self._task = asyncio.create_task(self._open())
             self._task.add_done_callback(_retrieve)
 
     async def opened(self, timeout_s: float) -> Hello | None:
         """The session's hello, or None when it is not open within ``timeout_s`` seconds."""
-        self.begin()
-        assert self._task is not None  # noqa: S101
+        if self._task is None:
+            self.begin()
+        if self._task is None:  # taken, or closing
+            return self.hello
         try:
             return await within(asyncio.shield(self._task), timeout_s)
         except asyncio.TimeoutError:
+            return None
+        except asyncio.CancelledError:
+            if not self._life.ending:
+                raise
             return None
         except SessionKernelError as error:
             log.info("%s: %s", type(error).__name__, error)  # which the next cell shows
@@ -127,24 +144,45 @@ class NotebookSession:
 
     async def _ensure_open(self) -> Hello:
         """:raises SessionKernelError: why it can't be opened. Cancelling does not stop opening."""
+        if self._life.ending:
+            raise shutting_down()
         if self._taken is not None:
             raise self._taken
-        if self._task is not None and self._task.done() and self._task.exception() is not None:
-            self._task = None
         self.begin()
         assert self._task is not None  # noqa: S101
-        return await asyncio.shield(self._task)
+        return await self._unless_closed(asyncio.shield(self._task))
 
     async def _open(self) -> Hello:
-        if self._opening is None:
-            self._opening = await asyncio.to_thread(
-                prepare, self._environ, self._connection_file, self, self._busy
-            )
-        opening = self._opening
+        try:
+            opening = self._opening = await self._prepared()
+            hello = await self._hello_of_a_boot_that_may_be_used(opening)
+        except BaseException:
+            self._life.on(Event.FAILED)
+            raise
+        if self._life.on(Event.OPENED):
+            self._is_open(opening, hello)
+        return hello
+
+    async def _prepared(self) -> Opening:
+        """A thread that takes a lease can't be cancelled: closing waits for what it has taken."""
+        if self._preparing is None or _failed(self._preparing):
+            work = partial(prepare, self._environ, self._connection_file, self, self._busy)
+            self._preparing = asyncio.create_task(in_daemon_thread(work))
+            self._preparing.add_done_callback(_retrieve)
+        return await asyncio.shield(self._preparing)
+
+    async def _hello_of_a_boot_that_may_be_used(self, opening: Opening) -> Hello:
         hello = await opening.executor.start(OPEN_BUDGET_S)
-        if self._fresh and _is_stale(opening, hello):
-            await opening.executor.restart(hello.boot, "restart", OPEN_BUDGET_S)
-            hello = await opening.executor.start(OPEN_BUDGET_S)
+        if not self._fresh or not _is_stale(opening, hello):
+            return hello
+        stale = hello.boot
+        await opening.executor.restart(stale, "restart", OPEN_BUDGET_S)
+        hello = await opening.executor.start(OPEN_BUDGET_S)
+        if hello.boot == stale and hello.execution_count > 0:
+            raise not_restarted()
+        return hello
+
+    def _is_open(self, opening: Opening, hello: Hello) -> None:
         self._fresh = False
         opening.lease.update(state="open", boot=hello.boot)
         self.hello = hello
@@ -153,7 +191,6 @@ class NotebookSession:
             self._variables.found_in(hello.boot)
         if self._reaping is None:
             self._reaping = asyncio.create_task(reap_leftovers(opening))
-        return hello
 
     def _budget(self, budget_s: float) -> float:
         """A local pool that does not answer is not there: no use in waiting for it."""
@@ -183,14 +220,15 @@ class NotebookSession:
             if runs_code:
                 self._variables.check(hello.boot)
                 self._variables.will_be_in(hello.boot)
-            if self._opening is None:
-                raise SessionLost("The kernel is shutting down. This cell was not run.")
+            opening = self._opening
+            if opening is None:
+                raise shutting_down()
             budget_s = self._budget(SEND_BUDGET_S)
             try:
                 if runs_code:
-                    await self._upload_first_files(self._opening, hello)
+                    await self._call(self._upload_first_files(opening, hello))
                 on_boot(hello.boot)
-                await self._opening.executor.send(hello.boot, messages, budget_s)
+                await self._call(opening.executor.send(hello.boot, messages, budget_s))
             except SessionLost as error:
                 self._forget_boot(hello.boot)
                 if runs_code:
@@ -200,7 +238,7 @@ class NotebookSession:
                 lost = error
                 continue
             except SessionTaken as error:
-                self._taken = error
+                self._is_taken(error)
                 raise
             except ExecutionUnknown as error:
                 if runs_code and isinstance(error.__cause__, SessionLost):
@@ -237,11 +275,11 @@ class NotebookSession:
         for _ in range(2):
             hello = await self._ensure_open()
             if self._opening is None:
-                break
+                raise shutting_down()
             if leaves_files:
                 self._variables.check(hello.boot)
             try:
-                result = await work(self._opening.executor, hello)
+                result = await self._call(_run(work, self._opening.executor, hello))
             except SessionLost:
                 self._forget_boot(hello.boot)
                 if self._variables.are_in(hello.boot):
@@ -249,7 +287,7 @@ class NotebookSession:
                     raise
                 continue
             except SessionTaken as error:
-                self._taken = error
+                self._is_taken(error)
                 raise
             if leaves_files:
                 self._variables.will_be_in(hello.boot)
@@ -261,7 +299,7 @@ class NotebookSession:
 
         async def send(message: Message) -> None:
             if self._opening is not None:
-                await self._opening.executor.send(boot, [message], timeout_s)
+                await self._call(self._opening.executor.send(boot, [message], timeout_s))
 
         return await self._questions.ask("control", "usage_request", send, timeout_s)
 
@@ -273,39 +311,87 @@ class NotebookSession:
         """The next request opens the session again. True when ``boot`` was the current one."""
         if self.hello is None or self.hello.boot != boot:
             return False
-        self._task = None
+        if self._life.on(Event.LOST):
+            self._task = None
         return True
+
+    def _is_taken(self, error: SessionTaken) -> None:
+        self._life.on(Event.TAKEN)
+        self._taken = error
+
+    async def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        """A call of the executor's: closing ends it, for it could bring a stopped session back."""
+        if self._life.ending:
+            work.close()
+            raise shutting_down()
+        task = asyncio.create_task(work)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        return await self._unless_closed(task)
+
+    async def _unless_closed(self, work: Awaitable[T]) -> T:
+        """:raises SessionLost: closing has cancelled it."""
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self._life.ending:
+                raise shutting_down() from None
+            raise
 
     async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
         """See ``Executor.interrupt``. :raises SessionKernelError: not delivered."""
         if self._opening is None:
             return "idle"
-        return await self._opening.executor.interrupt(boot, msg_id, timeout_s)
+        return await self._call(self._opening.executor.interrupt(boot, msg_id, timeout_s))
 
     async def kill_interpreter(self, boot: str, timeout_s: float) -> None:
         """The ladder's second step: a new boot, because the old one can't be interrupted."""
         if self._opening is not None:
-            await self._opening.executor.restart(boot, "interrupt", timeout_s)
+            await self._call(self._opening.executor.restart(boot, "interrupt", timeout_s))
 
     # -- the end ----------------------------------------------------------------------------------
 
     async def close(self, *, restart: bool) -> None:
-        """Stop the session, or ask it for a new boot. Bounded: 2 seconds (design, section 6)."""
-        still_opening = self._task is not None and not self._task.done()
-        for task in (self._task, self._reaping):
-            if task is not None:
-                task.cancel()
-        opening, self._opening = self._opening, None
-        if opening is None:
-            return
+        """Stop the session, or ask it for a new boot. Bounded: 2.5 seconds (design, section 6).
+
+        The first caller says which. All wait for the same end, which none can cancel.
+        """
+        if self._life.on(Event.CLOSE):
+            self._closing = asyncio.create_task(self._close(restart))
+        assert self._closing is not None  # noqa: S101
+        await asyncio.shield(self._closing)
+
+    async def _close(self, restart: bool) -> None:
+        try:
+            unsure = await self._let_go()
+            opening, self._opening = self._opening, None
+            if opening is not None:
+                await self._end(opening, restart=restart, unsure=unsure)
+        finally:
+            self._life.on(Event.ENDED)
+
+    async def _let_go(self) -> bool:
+        """Nothing of ours goes on. True when a request may still be on its way to the pool."""
+        ours = {task for task in (self._task, *self._calls) if task and not task.done()}
+        ending = {*ours, *({self._reaping} if self._reaping else ())}
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending, timeout=LET_GO_S)
+        if self._opening is None and self._preparing is not None:
+            await asyncio.wait({self._preparing}, timeout=LET_GO_S)
+            if self._preparing.done() and not _failed(self._preparing):
+                self._opening = self._preparing.result()
+        return bool(ours)
+
+    async def _end(self, opening: Opening, *, restart: bool, unsure: bool) -> None:
         try:
             if restart:
                 await ask_for_new_boot(opening, self.hello.boot if self.hello is not None else "")
             elif opening.settings.on_shutdown == "keep":
-                opening.lease.update(state="kept")
-                opening.lease.release(remove=False)
+                await keep(opening)
             else:
-                await stop(opening, still_opening=still_opening)
+                await stop(opening, unsure=unsure)
         finally:
             await opening.executor.aclose()
 
@@ -329,7 +415,7 @@ class NotebookSession:
     def on_failure(self, boot: str, error: SessionKernelError) -> None:
         log.info("reading from boot %s ended: %s", boot, error)
         if isinstance(error, SessionTaken):
-            self._taken = error
+            self._is_taken(error)
         if isinstance(error, SessionLost):
             if self._busy():
                 self._forget_boot(boot)
@@ -353,12 +439,23 @@ class NotebookSession:
 
 def _is_stale(opening: Opening, hello: Hello) -> bool:
     """Whether this boot must not be used: a kernel's own session always begins empty."""
-    if opening.scope.kind == "kernel" and hello.execution_count > 0:
-        return opening.settings.identifier is None
-    return opening.stale_boot in (hello.boot, "*")
+    if opening.stale_boot in (hello.boot, "*"):
+        return True
+    own = opening.scope.kind == "kernel" and opening.settings.identifier is None
+    return own and hello.execution_count > 0
 
 
-def _retrieve(task: asyncio.Task[Hello]) -> None:
+async def _run(
+    work: Callable[[Executor, Hello], Awaitable[T]], executor: Executor, hello: Hello
+) -> T:
+    return await work(executor, hello)
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
     """The error is shown by whoever asks for it; nobody asking is no reason for a warning."""
     if not task.cancelled():
         task.exception()

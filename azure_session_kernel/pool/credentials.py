@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
+from ..daemon_thread import in_daemon_thread
 from ..errors import CredentialError, SettingsError
 from .signin import explain_signin
 
@@ -40,8 +39,6 @@ CREDENTIALS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 _TOKEN_CHARS: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 )
-
-T = TypeVar("T")
 
 
 class TokenSource(Protocol):
@@ -128,7 +125,8 @@ class AzureToken:
         if force and self._name != "interactive-browser":
             self._credential = None
         try:
-            answer = await _in_thread(self._get_token)
+            # A hanging az must not hold up the kernel's exit.
+            answer = await in_daemon_thread(self._get_token)
             token, expires_at = checked_token(answer.token), float(answer.expires_on)
         except CredentialError:
             raise
@@ -191,30 +189,3 @@ def _make_credential(name: str) -> SyncCredential:
         arguments = {"client_id": os.environ.get("AZURE_CLIENT_ID") or None}
     credential: SyncCredential = getattr(identity, class_name)(**arguments)
     return credential
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """``work()`` in a daemon thread: a hanging ``az`` must not hold up the kernel's exit."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result: T | None = None
-        error: BaseException | None = None
-        try:
-            result = work()
-        except Exception as raised:
-            error = raised
-        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name="azure-session-token", daemon=True).start()
-    return await done

@@ -200,6 +200,38 @@ def test_a_kernel_whose_parent_was_killed_while_it_imported_ends(
     assert _sessions(local_pool) <= before
 
 
+# -- files on a slow disk -------------------------------------------------------------------------
+
+_SLOW_DISK = """
+import os, time
+fsync = os.fsync
+def slow(fd):
+    while os.path.exists({gate!r}): time.sleep(0.01)
+    fsync(fd)
+os.fsync = slow
+"""
+
+
+def test_a_disk_that_hangs_holds_up_neither_cells_nor_the_end(
+    start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    (tmp_path / "sitecustomize.py").write_text(_SLOW_DISK.format(gate=str(gate)))
+    kernel = start_kernel({**local_pool.env, "PYTHONPATH": str(tmp_path)})
+    process, lease = kernel.process, kernel.lease
+    gate.touch()
+    assert kernel.run("import os; os._exit(1)").error["ename"] == "InterpreterDied"
+    assert kernel.run("'runs'").result == "'runs'"  # in another boot, which goes into the lease
+    kernel.interrupt()
+    assert kernel.control("kernel_info_request")["status"] == "ok"
+    assert kernel.lease == lease
+    kernel.kc.shutdown()
+    wait_until(lambda: not alive(process.pid))
+    assert lease["identifier"] not in _sessions(local_pool)
+    gate.unlink()
+    wait_until(lambda: all(found["boot"] != lease["boot"] for found in leases(kernel.env)))
+
+
 # -- whose session it is --------------------------------------------------------------------------
 
 

@@ -18,6 +18,8 @@ from .conftest import FaultyPool, StartKernel
 SEND, READ = "/jupyter/send", "/jupyter/read"
 #: Resets every connection: what is under way begins anew.
 BREAK = {"fault": "refuse", "seconds": 0, "path": SEND, "nth": [1]}
+#: Counts the stops.
+STOPS = {"fault": "delay", "seconds": 0, "path": "/.management/stopSession", "every": 1}
 LINES = "".join(f"line {i}\n" for i in range(200))
 
 
@@ -262,21 +264,20 @@ def test_of_two_kernels_that_claim_one_session_the_newer_wins_and_the_older_says
     assert newer.run("y").result == "2"
 
 
-def test_a_session_that_may_come_back_after_its_stop_is_stopped_by_the_reaper(
+def test_a_session_that_comes_back_after_its_stop_is_stopped_again(
     faulty: FaultyPool, start_kernel: StartKernel
 ) -> None:
     """A hello that is under way when the kernel ends allocates its session afterwards."""
-    others, hits = faulty.sessions(), faulty.hits().get("delay", 0)
-    faulty.arm(on("/jupyter/hello", "delay", seconds=6))  # a stop takes 2 s at most
+    others, hits = faulty.sessions(), faulty.hits()
+    faulty.arm(on("/jupyter/hello", "hold"), STOPS)
     kernel = start_kernel(ready=False)
-    wait_until(lambda: faulty.hits().get("delay", 0) > hits)  # the hello is on its way
+    wait_until(lambda: faulty.hits().get("hold", 0) > hits.get("hold", 0))  # it is on its way
     kernel.stop()
-    wait_until(lambda: "stopping" in [lease["state"] for lease in leases(kernel.env)])
-    wait_until(lambda: faulty.sessions() == others + 1)  # it has come back
-    faulty.arm()
-    start_kernel().run("1")
-    wait_until(lambda: "stopping" not in [lease["state"] for lease in leases(kernel.env)])
-    wait_until(lambda: faulty.sessions() == others + 1)  # of the new kernel
+    wait_until(lambda: faulty.hits().get("delay", 0) > hits.get("delay", 0) + 1)  # stopped, twice
+    assert "stopping" in [lease["state"] for lease in leases(kernel.env)]
+    stops = faulty.hits()["delay"]
+    faulty.arm(STOPS)
+    wait_until(lambda: faulty.hits()["delay"] > stops and faulty.sessions() == others)
 
 
 def test_an_answer_that_is_always_cut_in_the_middle_of_a_line_ends_the_cell(
