@@ -2,10 +2,13 @@
 
 1. A cell that was not sent yet (allocation, network) is not sent any more.
 2. SIGINT. Nearly every cell ends with its own KeyboardInterrupt within milliseconds.
-3. A cell that outlives SIGINT by ``PATIENCE_S`` loses its interpreter, and with it all variables:
-   at once in a grader, which allows 4 s from interrupt to idle (nbgrader); in an interactive
-   notebook only when the user interrupts a second time, because variables are precious there.
-4. A session that does not confirm the signal in time: the cell ends here, the signal follows it
+3. A cell that has *reacted* is left alone, and its next interrupt is a first one again: it has
+   printed, displayed or asked since, or the interpreter has seen its code handle the signal.
+4. One that shows no reaction loses its interpreter, and with it all variables. When nobody waits
+   for the cell, as in a grader, ``PATIENCE_S`` after the signal: nbgrader allows 4 s from interrupt
+   to idle. When a person waits for it (``Request.is_attended``), only at a further interrupt, not
+   before ``ATTENDED_PATIENCE_S``, and not while it still handles the first: variables are precious.
+5. A session that does not confirm the signal in time: the cell ends here, the signal follows it
    as soon as the network lets it.
 
 What the session has to handle before it comes to our cell can be another request, a comm message
@@ -29,6 +32,7 @@ from .losses import (
     lost_while_running,
     not_answered,
     not_confirmed,
+    not_delivered,
     not_sent,
 )
 from .requests import Request, RequestTable
@@ -46,7 +50,13 @@ SENDING_S: Final = 0.3
 ANSWER_S: Final = 1.0
 #: From SIGINT to killing the interpreter, and from that to giving up on the session's answer.
 PATIENCE_S: Final = 2.0
+ATTENDED_PATIENCE_S: Final = 5.0
 KILL_S: Final = 1.5
+#: A further interrupt so soon is a double click: it does not disturb a cell that handles the first.
+DOUBLE_CLICK_S: Final = 1.0
+#: Before that, for so long, it is asked whether the cell reacts, so often.
+LOOK_S: Final = 0.75
+LOOK_EVERY_S: Final = 0.25
 #: One try to deliver a signal; a new connection to a pool far away takes a second. For how long
 #: it is tried.
 TRY_S: Final = 3.0
@@ -73,6 +83,8 @@ class InterruptLadder:
     ) -> None:
         self._notebook, self._requests, self._lanes = notebook, requests, lanes
         self._end, self._drop = end, drop
+        #: To whom a signal is on its way, and what has kept it from arriving.
+        self._delivering: dict[Request | Stray, SessionKernelError | None] = {}
 
     def climb(self) -> Iterator[Work]:
         """What one interrupt sets going; each goes on until what it is for has ended."""
@@ -102,19 +114,20 @@ class InterruptLadder:
         if not cell.boot:
             self._end(cell, cell.if_interrupted or not_sent())
             return
-        again = cell.signalled_at is not None
-        if again or (await self._reach(cell, REACH_S) and not self._notebook.interactive):
-            await self._lose_patience(cell)
+        if not await self._is_due(cell, cell.msg_id):
+            return
+        if await self._reach(cell, REACH_S) and not cell.is_attended:
+            await self._kill_unless_it_reacts(cell, cell.msg_id, attended=False)
 
     async def _reach(self, cell: Request, within_s: float) -> bool:
         """Whether the signal reached the cell in time. If not, the cell ends here, and then it
         must not go on running there.
         """
-        delivery = asyncio.ensure_future(self._deliver(cell))
+        delivery = self._begin_to_deliver(cell)
         await asyncio.wait({delivery}, timeout=within_s)
         in_time = delivery.done()
         if not in_time:
-            self._end(cell, not_confirmed(REACH_S))
+            self._end(cell, self._delivering.get(cell) or not_confirmed(REACH_S))
         refusal = await delivery
         if refusal is not None and not await _set(cell.over, ANSWER_S - REACH_S):
             lost = isinstance(refusal, SessionLost)
@@ -128,11 +141,9 @@ class InterruptLadder:
     ) -> None:
         """SIGINT for whatever runs, which is the first of those ``ahead`` as far as is known."""
         first = ahead[0]
-        if first.signalled_at is not None:
-            await self._lose_patience(first)
+        if not await self._is_due(first, None):
             return
-
-        delivery = asyncio.ensure_future(self._deliver(first, whatever_runs=True))
+        delivery = self._begin_to_deliver(first, whatever_runs=True)
         await asyncio.wait({delivery}, timeout=REACH_S)
         left = [] if delivery.done() else [self._reach(cell, 0.0) for cell in behind]
         await asyncio.gather(delivery, *left, *map(self._await_answer, ahead))
@@ -143,8 +154,14 @@ class InterruptLadder:
 
     # -- the steps --------------------------------------------------------------------------------
 
-    async def _deliver(
+    def _begin_to_deliver(
         self, target: Request | Stray, *, whatever_runs: bool = False
+    ) -> asyncio.Task[SessionError | None]:
+        self._delivering[target] = None
+        return asyncio.ensure_future(self._deliver(target, whatever_runs=whatever_runs))
+
+    async def _deliver(
+        self, target: Request | Stray, *, whatever_runs: bool
     ) -> SessionError | None:
         """SIGINT for ``target``, tried until the session has it: also when nobody waits any longer,
         for it must not go on running there.
@@ -153,7 +170,16 @@ class InterruptLadder:
             then it could hit what the user has begun meanwhile.
         :returns: why there is nothing to interrupt in this session any longer.
         """
+        try:
+            return await self._try_to_deliver(target, whatever_runs=whatever_runs)
+        finally:
+            self._delivering.pop(target, None)
+
+    async def _try_to_deliver(
+        self, target: Request | Stray, *, whatever_runs: bool
+    ) -> SessionError | None:
         begun_at = target.signalled_at = time.monotonic()
+        target.spoke = False
         if isinstance(target, Request):
             await _set(target.sent, SENDING_S)
         for delay_s in delays():
@@ -173,9 +199,12 @@ class InterruptLadder:
         return None
 
     async def _signal(self, target: Request | Stray, *, whatever_runs: bool) -> bool:
-        """False when the target is still on its way."""
+        """False when the target is still on its way, or can't be given the signal now."""
         msg_id = None if whatever_runs else target.msg_id
         outcome = await self._notebook.interrupt(target.boot, msg_id, TRY_S)
+        if outcome == "undelivered":
+            self._delivering[target] = not_delivered()
+            return False
         if outcome == "idle" and whatever_runs:
             self._requests.strays.none_in(target.boot)
         if outcome == "idle" and isinstance(target, Request):
@@ -186,17 +215,55 @@ class InterruptLadder:
         """In the session, as far as is known."""
         return not target.over.is_set() or target.msg_id in self._requests.strays
 
-    async def _lose_patience(self, target: Request | Stray) -> None:
-        """Kill the interpreter, unless ``target`` ends within the time that every SIGINT is given:
-        a double click is no second interrupt.
+    # -- one that has been signalled --------------------------------------------------------------
+
+    async def _is_due(self, target: Request | Stray, asked: str | None) -> bool:
+        """Whether an interrupt of ``target`` is to be a SIGINT now. One that shows no reaction to
+        its last one has that still before it: instead, a further interrupt insists.
+
+        :param asked: whose reaction counts; None for whatever runs.
         """
-        while target.signalled_at is not None:
-            left_s = target.signalled_at + PATIENCE_S - time.monotonic()
-            if await _set(target.over, max(0.0, left_s)):
+        if target in self._delivering or target.signalled_at is None:
+            return target not in self._delivering
+        double_click = time.monotonic() - target.signalled_at < DOUBLE_CLICK_S
+        reaction = await self._reaction(target, asked, TRY_S)
+        if target.over.is_set() or target in self._delivering:
+            return False
+        if reaction in ("handled", "handling"):
+            return reaction == "handled" or not double_click
+        if not double_click:
+            await self._kill_unless_it_reacts(target, asked, attended=True)
+        return False
+
+    async def _reaction(self, target: Request | Stray, asked: str | None, timeout_s: float) -> str:
+        """See ``Executor.reaction``. What the interpreter can't tell, the cell's words do."""
+        work = self._notebook.reaction(target.boot, asked, timeout_s)
+        try:
+            reaction = await within(work, timeout_s)
+        except (SessionKernelError, asyncio.TimeoutError) as error:
+            log.info("whether the cell reacts to the interrupt is not known: %r", error)
+            reaction = "unknown"
+        return "handled" if reaction == "unknown" and target.spoke else reaction
+
+    async def _kill_unless_it_reacts(
+        self, target: Request | Stray, asked: str | None, *, attended: bool
+    ) -> None:
+        """Kill the interpreter when it has had its time since the signal."""
+        signalled_at = target.signalled_at
+        if signalled_at is None:
+            return
+        until = signalled_at + (ATTENDED_PATIENCE_S if attended else PATIENCE_S)
+        if await _set(target.over, until - LOOK_S - time.monotonic()):
+            return
+        while (left_s := until - time.monotonic()) > 0:
+            reaction = await self._reaction(target, asked, left_s)
+            spared = attended or target.spoke
+            if reaction == "handled" or (reaction == "handling" and spared):
                 return
-            if left_s <= 0:
-                await self._kill(target)
+            if await _set(target.over, min(left_s, LOOK_EVERY_S)):
                 return
+        if target.signalled_at == signalled_at:
+            await self._kill(target)
 
     async def _kill(self, target: Request | Stray) -> None:
         kill = asyncio.ensure_future(self._notebook.kill_interpreter(target.boot, TRY_S))
@@ -215,7 +282,7 @@ def _has_its_turn_later(cell: Request, ahead: Sequence[Request | Stray]) -> bool
 
 async def _set(event: asyncio.Event, timeout_s: float) -> bool:
     try:
-        await within(event.wait(), timeout_s)
+        await within(event.wait(), max(0.0, timeout_s))
     except asyncio.TimeoutError:
         return event.is_set()
     return True

@@ -18,7 +18,7 @@ from .wire import BootEnded
 def why_ended(ended: BootEnded) -> SessionKernelError:
     if ended.reason == "interrupt":
         return Interrupted(
-            "The cell did not react to the interrupt, so its interpreter was killed. "
+            "The cell had not ended in time after the interrupt, so its interpreter was killed. "
             "All variables are gone; files are kept.",
             fix="Run the notebook again from its first cell.",
         )
@@ -122,11 +122,20 @@ def not_confirmed(within_s: float) -> Interrupted:
     )
 
 
+def not_delivered() -> Interrupted:
+    return Interrupted(
+        "The cell was interrupted, but its session can't pass that on to its interpreter: it may "
+        "still be running there. The interrupt is sent until it arrives.",
+        cause="The interpreter is just ending, or has made itself another user's.",
+        fix="Restart the kernel (Kernel > Restart Kernel) if the next cell does not begin.",
+    )
+
+
 def kill_not_confirmed(within_s: float) -> Interrupted:
     return Interrupted(
-        "The cell did not react to the interrupt, so its interpreter was to be killed, but the "
-        f"session has not confirmed that within {within_s:g} s: the cell may still be running "
-        "there.",
+        "The cell had not ended in time after the interrupt, so its interpreter was to be killed, "
+        f"but the session has not confirmed that within {within_s:g} s: the cell may still be "
+        "running there.",
         cause="The connection to the pool is slow or broken, or the pool does not answer.",
         fix="Interrupt the next cell if it does not begin, or restart the kernel.",
     )

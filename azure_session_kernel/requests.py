@@ -37,8 +37,9 @@ class Request:
     :ivar busy: the session has said that it works on it. :ivar idle: and that it is done with it.
     :ivar aborted: a cell before it in the queue failed.
     :ivar started: something of it has come from the session, so it runs there, or ran.
-    :ivar signalled_at: when it was first interrupted: when the session confirmed that, and until
-        then, when that was asked of it.
+    :ivar signalled_at: of its last SIGINT: when the session confirmed that, and until then, when
+        that was asked of it.
+    :ivar spoke: it has printed, displayed or asked something since.
     :ivar rest: what is sent of the cell when its first line is a magic of the kernel itself.
     :ivar comms_before: how many comm messages came before it, which are sent first.
     :ivar has_asked: its code has called ``input()``.
@@ -61,6 +62,7 @@ class Request:
     aborted: bool = False
     started: bool = False
     signalled_at: float | None = None
+    spoke: bool = False
     has_asked: bool = False
     rest: str | None = None
     stdin: str | None = None
@@ -77,6 +79,11 @@ class Request:
     @property
     def is_execute(self) -> bool:
         return self.message.msg_type == "execute_request"
+
+    @property
+    def is_attended(self) -> bool:
+        """A person waits for it: only runners (nbclient, nbgrader) take no questions."""
+        return bool(self.message.content.get("allow_stdin"))
 
     @property
     def is_comm(self) -> bool:

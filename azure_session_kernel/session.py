@@ -104,11 +104,6 @@ class NotebookSession:
         """What the session last said of itself."""
 
     @property
-    def interactive(self) -> bool:
-        """A person works in this notebook: variables are worth more than a quick end."""
-        return self._opening is not None and self._opening.scope.kind == "notebook"
-
-    @property
     def opening(self) -> Opening | None:
         """What is known without asking the session; None before the first attempt to open it."""
         return self._opening
@@ -343,6 +338,12 @@ class NotebookSession:
         if self._opening is None:
             return "idle"
         return await self._call(self._opening.executor.interrupt(boot, msg_id, timeout_s))
+
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        """See ``Executor.reaction``. :raises SessionKernelError: it can't be asked."""
+        if self._opening is None:
+            return "unknown"
+        return await self._opening.executor.reaction(boot, msg_id, timeout_s)
 
     async def kill_interpreter(self, boot: str, timeout_s: float) -> None:
         """The ladder's second step: a new boot, because the old one can't be interrupted."""

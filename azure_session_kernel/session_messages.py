@@ -93,6 +93,8 @@ class SessionMessages:
                 if request is not None:
                     self._ask(request, message)
             case _:
+                if message.msg_type != "execute_input":
+                    self._has_spoken(message.parent_id)
                 self._publish(request, message)
 
     def _has_started(self, request: Request) -> None:
@@ -100,6 +102,11 @@ class SessionMessages:
             # One at a time: what ran there is over, and a comm message beside a cell is no proof.
             self._requests.strays.none_in(request.boot)
         request.started = True
+
+    def _has_spoken(self, msg_id: str) -> None:
+        one = self._requests.get(msg_id) or self._requests.strays.get(msg_id)
+        if one is not None:
+            one.spoke = True
 
     def _fail_soon(self, request: Request) -> None:
         """ipykernel sends no reply to a type of request that it doesn't know on this channel, nor
@@ -115,7 +122,7 @@ class SessionMessages:
 
     def _ask(self, request: Request, question: Message) -> None:
         """The front end; or the lines that ``%%stdin`` gave, as if they were a file's."""
-        request.has_asked = True
+        request.has_asked = request.spoke = True
         if request.lines is None:
             self._front.ask(request, question.content)
             return

@@ -13,12 +13,16 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False)
 class Stray:
-    """:ivar found: an earlier kernel has sent it. :ivar signalled_at: see ``Request``."""
+    """:ivar found: an earlier kernel has sent it.
+
+    :ivar signalled_at: see ``Request``. :ivar spoke: likewise.
+    """
 
     msg_id: str
     boot: str
     found: bool = False
     signalled_at: float | None = None
+    spoke: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -43,6 +47,9 @@ class Strays:
         stray = self._open.pop(msg_id, None)
         if stray is not None:
             stray.over.set()
+
+    def get(self, msg_id: str) -> Stray | None:
+        return self._open.get(msg_id)
 
     def none_in(self, boot: str) -> None:
         for msg_id in [key for key, stray in self._open.items() if stray.boot == boot]:

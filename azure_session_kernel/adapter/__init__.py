@@ -14,3 +14,5 @@ PYTHON_ARGUMENTS: Final = ("-Xfrozen_modules=off",) * (sys.implementation.name =
 #: What the adapter asks its interpreter to do in addition to Jupyter's messages (control channel).
 ENVIRONMENT_REQUEST: Final = "set_environment_request"
 ENVIRONMENT_REPLY: Final = "set_environment_reply"
+REACTION_REQUEST: Final = "reaction_request"
+REACTION_REPLY: Final = "reaction_reply"

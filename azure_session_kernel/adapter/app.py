@@ -86,6 +86,7 @@ def create_app(workdir: Path) -> Starlette:
         "/jupyter/send": Deliveries().send,
         "/jupyter/read": _read,
         "/jupyter/interrupt": _interrupt,
+        "/jupyter/reaction": _reaction,
         "/jupyter/restart": _restart,
         **files.handlers,
     }
@@ -166,10 +167,20 @@ async def _read(host: InterpreterHost, body: dict[str, Any]) -> Response:
 
 
 async def _interrupt(host: InterpreterHost, body: dict[str, Any]) -> Response:
+    claim = _text(body, "boot"), _text(body, "reader")
+    return _json(await host.interrupt(*claim, _msg_id(body)))
+
+
+async def _reaction(host: InterpreterHost, body: dict[str, Any]) -> Response:
+    claim = _text(body, "boot"), _text(body, "reader")
+    return _json(await host.reaction(*claim, _msg_id(body)))
+
+
+def _msg_id(body: dict[str, Any]) -> str | None:
     msg_id = body.get("msg_id")
     if msg_id is not None and not isinstance(msg_id, str):
         raise WireError("msg_id must be text")
-    return _json(host.interrupt(_text(body, "boot"), _text(body, "reader"), msg_id))
+    return msg_id
 
 
 async def _restart(host: InterpreterHost, body: dict[str, Any]) -> Response:

@@ -43,7 +43,7 @@ class AdapterRunner:
         try:
             await within(run.over.wait(), request.timeout_s)
         except asyncio.TimeoutError:
-            boot.running.interrupt(msg_id)
+            await boot.running.interrupt(msg_id)
             raise TimedOut from None
         finally:
             boot.apart.forget(msg_id)

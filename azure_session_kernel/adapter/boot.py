@@ -14,7 +14,7 @@ from typing import Any, Final
 from ..wire import Message, WireError
 from ..within import within
 from ..zmq_messages import ContentUnreadable, decode_frames
-from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST
+from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST, REACTION_REPLY, REACTION_REQUEST
 from .apart import ApartRequests
 from .death import Death, cause_of_death, oom_kills
 from .interpreter_process import InterpreterProcess
@@ -28,6 +28,9 @@ START_LIMIT_S: Final = 60.0
 _OWN_ID: Final = "adapter-"
 #: How long the interpreter may take to set its environment variables.
 ENVIRONMENT_S: Final = 5.0
+#: How long it may take to say what its main thread does, which itself looks for 0.4 s. Where a call
+#: keeps the interpreter lock, no thread can say anything.
+REACTION_S: Final = 0.7
 #: A repeat comes seconds after the first; so many ids are remembered.
 _REMEMBERED_IDS: Final = 100_000
 #: A flood of messages lets the HTTP loop have a turn this often.
@@ -46,11 +49,12 @@ class Boot:
         self.log = MessageLog()
         self.info: dict[str, Any] = {}
         self.apart = ApartRequests()
-        self.running = RunningRequests(lambda: self._own(self._process.interrupt()))
+        self.running = RunningRequests(lambda: self._process.interrupt())
         self.death: Death | None = None
         self._delivered: dict[str, None] = {}
         self._environment: dict[str, str] = {}
         self._environment_set = asyncio.Event()
+        self._reactions: dict[str, asyncio.Future[str]] = {}
         self._process = InterpreterProcess(directory, workdir, self.id)
         self._session = self._process.session
         self._on_death = on_death
@@ -136,6 +140,24 @@ class Boot:
         self._environment = env
         return True
 
+    async def reaction(self, msg_id: str | None) -> str:
+        """Of a request to the interrupt before: ``MainThread.reaction``.
+
+        :param msg_id: None for whatever runs.
+        """
+        has_started = self.running.has_started(msg_id)
+        if not has_started:
+            return "handled" if has_started is None else "none"
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        asked = self._ask("control", REACTION_REQUEST, {})
+        self._reactions[asked] = answer
+        try:
+            return await within(answer, REACTION_S)
+        except asyncio.TimeoutError:
+            return "none"
+        finally:
+            del self._reactions[asked]
+
     async def ask_to_exit(self, limit_s: float) -> None:
         """Let the interpreter run its atexit handlers, for at most ``limit_s`` seconds."""
         self._ask("control", "shutdown_request", {"restart": True})
@@ -202,11 +224,14 @@ class Boot:
             raise WireError(f"a message that can't be sent: {type(error).__name__}") from error
         return [*frames, *message.buffers]
 
-    def _ask(self, channel: str, msg_type: str, content: dict[str, Any]) -> None:
-        """A request of the adapter's own. What it brings about stays here, see ``_take``."""
+    def _ask(self, channel: str, msg_type: str, content: dict[str, Any]) -> str:
+        """A request of the adapter's own; its ``msg_id``. What it brings about stays here, see
+        ``_take``.
+        """
         header = self._session.msg_header(msg_type)
-        header["msg_id"] = _OWN_ID + secrets.token_hex(8)
+        header["msg_id"] = msg_id = _OWN_ID + secrets.token_hex(8)
         self._send_raw(Message(channel, header, content))
+        return msg_id
 
     def _send_raw(self, message: Message) -> None:
         self._send_frames(message.channel, self._frames(message))
@@ -278,6 +303,8 @@ class Boot:
                 self.info = message.content
             if message.msg_type == ENVIRONMENT_REPLY:
                 self._environment_set.set()
+            if message.msg_type == REACTION_REPLY:
+                self._take_reaction(message)
             return
         self.running.follow(message)
         if self.apart.take(message):
@@ -285,6 +312,11 @@ class Boot:
         if message.msg_type in ("iopub_welcome", "shutdown_reply"):
             return
         self.log.append(message)
+
+    def _take_reaction(self, message: Message) -> None:
+        answer = self._reactions.get(message.parent_id)
+        if answer is not None and not answer.done():
+            answer.set_result(str(message.content.get("reaction", "unknown")))
 
 
 def _has_an_end(message: Message) -> bool:

@@ -1,9 +1,10 @@
 """The user's ipykernel, as the adapter starts it. Everything the user runs lives in this process.
 
-It differs from a plain ipykernel in five ways: its IOPub socket has no limit at which ZeroMQ drops
+It differs from a plain ipykernel in six ways: its IOPub socket has no limit at which ZeroMQ drops
 messages silently (design, rule 4), no text makes a message impossible to send, a signal
-wakes its event loop, a comm message beside a cell that awaits has a busy and an idle, and it runs
-at a lower priority than the adapter, so that the HTTP loop answers while user code burns all CPUs.
+wakes its event loop, another tells what an interrupt has done, a comm message beside a cell that
+awaits has a busy and an idle, and it runs at a lower priority than the adapter, so that the HTTP
+loop answers while user code burns all CPUs.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from ipykernel.kernelbase import Kernel
 from tornado import ioloop
 from traitlets import Type
 
+from ..executors.mailbox.inside.main_thread import MainThread
 from ..executors.mailbox.inside.packing import let_any_text_pass
-from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST
+from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST, REACTION_REPLY, REACTION_REQUEST
 
 NICENESS = 5
 
@@ -33,7 +35,8 @@ _beside_a_cell: ContextVar[bool] = ContextVar("beside_a_cell", default=False)
 
 
 class SessionKernel(IPythonKernel):
-    """An ``IPythonKernel`` whose environment variables the adapter can set.
+    """An ``IPythonKernel`` whose environment variables the adapter can set, and which tells it what
+    an interrupt has done.
 
     Not with code in a cell: that would count as one, and show in the history.
 
@@ -42,11 +45,16 @@ class SessionKernel(IPythonKernel):
     cell's busy follows again, for JupyterLab takes the last status for the kernel's.
     """
 
-    control_msg_types = [*IPythonKernel.control_msg_types, ENVIRONMENT_REQUEST]  # noqa: RUF012
+    control_msg_types = [  # noqa: RUF012
+        *IPythonKernel.control_msg_types,
+        ENVIRONMENT_REQUEST,
+        REACTION_REQUEST,
+    ]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self._replaced: dict[str, str | None] = {}
+        self._main_thread = MainThread()
 
     async def dispatch_shell(
         self, msg: Any, /, subshell_id: str | None = None, **options: Any
@@ -74,6 +82,12 @@ class SessionKernel(IPythonKernel):
             _set_variable(name, value)
         assert self.session is not None  # noqa: S101
         self.session.send(stream, ENVIRONMENT_REPLY, {"status": "ok"}, parent, ident)
+
+    async def reaction_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Likewise: what the main thread has made of the last SIGINT."""
+        content = {"status": "ok", "reaction": self._main_thread.reaction()}
+        assert self.session is not None  # noqa: S101
+        self.session.send(stream, REACTION_REPLY, content, parent, ident)
 
 
 def _set_variable(name: str, value: str | None) -> None:

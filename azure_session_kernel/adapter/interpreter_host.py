@@ -263,9 +263,14 @@ class InterpreterHost:
             return self._ended[boot_id].read(after, wait_s, once=once)
         raise BootMismatch
 
-    def interrupt(self, boot_id: str, reader: str, msg_id: str | None) -> dict[str, Any]:
+    async def interrupt(self, boot_id: str, reader: str, msg_id: str | None) -> dict[str, Any]:
         boot = self._claimed(boot_id, reader)
-        return {"boot": boot.id, "outcome": boot.running.interrupt(msg_id)}
+        return {"boot": boot.id, "outcome": await boot.running.interrupt(msg_id)}
+
+    async def reaction(self, boot_id: str, reader: str, msg_id: str | None) -> dict[str, Any]:
+        """To the interrupt before."""
+        boot = self._claimed(boot_id, reader)
+        return {"boot": boot.id, "reaction": await boot.reaction(msg_id)}
 
     async def restart(self, boot_id: str, reader: str, reason: str, wait_s: float) -> Hello:
         """A new boot in place of ``boot_id``; a repeat finds it replaced and does nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
 
 from . import PYTHON_ARGUMENTS
+
+log = logging.getLogger(__name__)
 
 #: A unix socket's path may have about 107 characters; ZeroMQ's name and number come on top.
 _LONGEST_DIRECTORY: Final = 70
@@ -85,9 +88,16 @@ class InterpreterProcess:
         provisioner = self._manager.provisioner
         return None if provisioner is None else await provisioner.poll()
 
-    async def interrupt(self) -> None:
-        with contextlib.suppress(Exception):
+    async def interrupt(self) -> bool:
+        """SIGINT. False when it has ended, or the system does not let us."""
+        try:
+            if await self.exit_code() is not None:
+                return False
             await self._manager.interrupt_kernel()
+        except (OSError, RuntimeError) as error:  # RuntimeError: it was not started
+            log.warning("the interpreter can't be interrupted: %s", error)
+            return False
+        return True
 
     async def kill(self) -> None:
         """With its process group. Returns when it is gone."""

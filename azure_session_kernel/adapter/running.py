@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final
 
 from ..wire import Message
 
@@ -17,13 +17,14 @@ SETTLE_S: Final = 0.05
 class RunningRequests:
     """Requests and comm messages that were delivered and have not ended, in their order.
 
-    :param signal: sends SIGINT to the interpreter.
+    :param signal: sends SIGINT to the interpreter, and says whether that was possible.
     :ivar execution_count: the newest that the interpreter has named.
     """
 
-    def __init__(self, signal: Callable[[], None]) -> None:
+    def __init__(self, signal: Callable[[], Coroutine[Any, Any, bool]]) -> None:
         self.execution_count = 0
         self._signal = signal
+        self._signals: set[asyncio.Task[bool]] = set()
         self._has_started: dict[str, bool] = {}
         self._on_other_threads: set[str] = set()
         self._interrupt_when_started: set[str] = set()
@@ -40,7 +41,7 @@ class RunningRequests:
         if not main_thread:
             self._on_other_threads.add(msg_id)
 
-    def interrupt(self, msg_id: str | None) -> str:
+    async def interrupt(self, msg_id: str | None) -> str:
         """SIGINT, or the promise of one. Returns the outcome of ``docs/protocol.md``.
 
         :param msg_id: None for whatever runs, or is next to.
@@ -52,8 +53,11 @@ class RunningRequests:
         if not self._has_started[msg_id]:
             self._interrupt_when_started.add(msg_id)
             return "pending"
-        self._signal()
-        return "signalled"
+        return "signalled" if await self._signal() else "undelivered"
+
+    def has_started(self, msg_id: str | None) -> bool | None:
+        """None when there is no such request. :param msg_id: None for whatever runs."""
+        return self._has_started.get(msg_id or self._whatever_runs() or "")
 
     def _whatever_runs(self) -> str | None:
         reached = [one for one in self._has_started if one not in self._on_other_threads]
@@ -92,4 +96,6 @@ class RunningRequests:
         self._has_started[msg_id] = True
         if msg_id in self._interrupt_when_started:
             self._interrupt_when_started.discard(msg_id)
-            self._signal()
+            signal = asyncio.ensure_future(self._signal())
+            self._signals.add(signal)
+            signal.add_done_callback(self._signals.discard)

@@ -181,6 +181,11 @@ class AdapterExecutor:
         answer = await self._post("interrupt", body, timeout_s)
         return str(answer.get("outcome", ""))[:40]
 
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        body = {"boot": boot, "reader": self._id, "msg_id": msg_id}
+        answer = await self._post("reaction", body, timeout_s)
+        return str(answer.get("reaction", "unknown"))[:40]
+
     async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
         body = {"boot": boot, "reader": self._id, "reason": reason, "wait_s": 0}
         try:

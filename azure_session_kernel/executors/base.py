@@ -81,7 +81,16 @@ class Executor(Protocol):
     async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
         """SIGINT for the request ``msg_id``, or for whatever runs.
 
-        :returns: ``signalled``, ``pending`` or ``idle``.
+        :returns: ``signalled``; ``pending`` when it is on its way; ``idle`` when there is nothing
+            to interrupt; ``undelivered`` when the interpreter can't be given it.
+        :raises SessionError: that boot is gone, or somebody else's. :raises PoolError:
+        """
+
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        """What the SIGINT before has done to the request ``msg_id``, or to whatever runs.
+
+        :returns: as ``MainThread.reaction`` in ``mailbox/inside``: ``none``, ``handling``,
+            ``handled`` or ``unknown``.
         :raises SessionError: that boot is gone, or somebody else's. :raises PoolError:
         """
 

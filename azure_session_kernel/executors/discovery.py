@@ -218,6 +218,9 @@ class DiscoveringExecutor:
     async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
         return await self._it.interrupt(boot, msg_id, timeout_s)
 
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        return await self._it.reaction(boot, msg_id, timeout_s)
+
     async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
         await self._it.restart(boot, reason, timeout_s)
 

@@ -32,7 +32,9 @@ from .retry import retry
 
 log = logging.getLogger(__name__)
 
-_DID_NOT_REACT: Final = "The cell did not react to the interrupt, so its session was stopped. "
+_DID_NOT_END: Final = (
+    "The cell had not ended in time after the interrupt, so its session was stopped. "
+)
 _CANT_INTERRUPT: Final = (
     "A cell can't be interrupted in this pool without a mailbox, so its session was stopped. "
 )
@@ -145,6 +147,11 @@ class InterpreterExecutor:
             return "idle"
         return await self._box.interrupt(msg_id, timeout_s)
 
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        if self._box is None or boot != self._boot:
+            return "unknown"
+        return await self._box.reaction(timeout_s)
+
     async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
         """The session goes, with its files: Azure restarts no interpreter. Where it can't end
         sessions, ours exits.
@@ -189,7 +196,7 @@ class InterpreterExecutor:
             await box.exit(timeout_s)
             return reason, "The interpreter was ended."
         told = "stopped" if reason == "interrupt" else reason
-        return told, _DID_NOT_REACT + _GONE
+        return told, _DID_NOT_END + _GONE
 
     def files(self, boot: str) -> MailboxFiles:
         box = self._box

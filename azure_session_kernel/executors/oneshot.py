@@ -237,6 +237,9 @@ class OneShotExecutor:
             self._own(self._interrupt(cell))
         return "signalled"
 
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        return "unknown"  # the first interrupt has ended the cell
+
     async def _interrupt(self, cell: _Cell) -> None:
         if cell.task is not None:
             cell.task.cancel()

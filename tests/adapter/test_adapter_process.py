@@ -187,7 +187,7 @@ def test_the_largest_body_that_a_kernel_sends_whole_is_accepted(kernel: Kernel) 
 # -- errors
 
 
-@pytest.mark.parametrize("call", ["send", "interrupt", "restart"])
+@pytest.mark.parametrize("call", ["send", "interrupt", "reaction", "restart"])
 def test_another_boot_is_a_mismatch_and_nothing_is_done(kernel: Kernel, call: str) -> None:
     request = message_as_json(execute_request("import os; os._exit(9)"))
     before = kernel.boot
@@ -223,6 +223,7 @@ def test_every_call_of_an_older_reader_is_superseded(kernel: Kernel) -> None:
         "send": {"messages": [clear]},
         "read": {"after": 0, "wait_s": 0},
         "interrupt": {},
+        "reaction": {},
         "restart": {"reason": "restart"},
     }
     for call, body in calls.items():
@@ -261,6 +262,7 @@ def test_a_newer_reader_ends_the_read_of_the_older_one(kernel: Kernel) -> None:
         ("read", b'{"after": true}'),
         ("read", b'{"after": "1"}'),
         ("interrupt", b'{"msg_id": 1}'),
+        ("reaction", b'{"msg_id": 1}'),
         ("restart", b'{"reason": "boredom"}'),
     ],
 )

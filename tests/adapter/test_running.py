@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from azure_session_kernel.adapter.interpreter_process import InterpreterProcess
 from azure_session_kernel.adapter.running import SETTLE_S, RunningRequests
 from azure_session_kernel.wire import Message
 
@@ -17,7 +19,11 @@ def signals() -> list[str]:
 
 @pytest.fixture
 def running(signals: list[str]) -> RunningRequests:
-    return RunningRequests(lambda: signals.append("SIGINT"))
+    async def signal() -> bool:
+        signals.append("SIGINT")
+        return True
+
+    return RunningRequests(signal)
 
 
 def _status(state: str, msg_id: str) -> Message:
@@ -30,7 +36,7 @@ async def _start(running: RunningRequests, msg_id: str) -> None:
 
 
 def test_an_idle_interpreter_gets_no_signal(running: RunningRequests, signals: list[str]) -> None:
-    assert running.interrupt(None) == "idle"
+    assert asyncio.run(running.interrupt(None)) == "idle"
     assert signals == []
 
 
@@ -40,7 +46,7 @@ def test_what_runs_on_a_thread_of_its_own_gets_no_signal(
     async def scenario() -> None:
         running.add("debugger", main_thread=False)
         await _start(running, "debugger")
-        assert running.interrupt(None) == "idle"
+        assert await running.interrupt(None) == "idle"
 
     asyncio.run(scenario())
     assert signals == []
@@ -54,7 +60,7 @@ def test_whatever_runs_gets_it_though_something_was_delivered_before(
         running.add("callback")
         running.add("cell")
         await _start(running, "callback")
-        assert running.interrupt(None) == "signalled"
+        assert await running.interrupt(None) == "signalled"
 
     asyncio.run(scenario())
     assert signals == ["SIGINT"]
@@ -64,12 +70,40 @@ def test_what_is_next_gets_it_when_it_starts(running: RunningRequests, signals: 
     async def scenario() -> None:
         running.add("first")
         running.add("second")
-        assert running.interrupt(None) == "pending"
+        assert await running.interrupt(None) == "pending"
         running.follow(_status("idle", "first"))
         await _start(running, "second")
         assert signals == []
         running.add("third")
-        assert running.interrupt(None) == "signalled"
+        assert await running.interrupt(None) == "signalled"
 
     asyncio.run(scenario())
     assert signals == ["SIGINT"]
+
+
+def test_a_signal_that_can_not_be_sent_is_not_called_signalled() -> None:
+    async def refused() -> bool:
+        return False
+
+    async def scenario() -> None:
+        running = RunningRequests(refused)
+        running.add("cell")
+        await _start(running, "cell")
+        assert await running.interrupt("cell") == "undelivered"
+
+    asyncio.run(scenario())
+
+
+def test_an_interpreter_that_was_not_started_or_has_ended_can_not_be_sent_one(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        process = InterpreterProcess(tmp_path, tmp_path, "p")
+        assert not await process.interrupt()
+        await process.start()
+        assert await process.interrupt()
+        await process.kill()
+        assert not await process.interrupt()
+        process.clean_up()
+
+    asyncio.run(scenario())

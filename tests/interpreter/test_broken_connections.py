@@ -130,7 +130,7 @@ async def test_an_interpreter_that_ignores_interrupts_is_ended(pool: RunningPool
     async with live_session(pool) as session:
         stubborn = "while True:\n    try:\n        input()\n    except KeyboardInterrupt: pass"
         asked = await session.send(cell(stubborn))
-        assert await session.interrupt(asked) == "signalled"
+        assert await session.interrupt(asked) == "pending"
         await session.executor.restart(session.hello.boot, "interrupt", 30)
         await session.until(lambda: session.ended)
         assert session.ended[0].reason == "stopped"

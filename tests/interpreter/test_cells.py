@@ -112,7 +112,7 @@ async def test_input_is_refused_where_the_front_end_has_none(session: LiveSessio
 async def test_a_cell_is_interrupted(session: LiveSession, code: str) -> None:
     await session.run("kept = 5")
     asked = await session.send(cell(code))
-    assert await session.interrupt(asked) == "signalled"
+    assert await session.interrupt(asked) == "pending"
     assert error_of(await session.over(asked))["ename"] in ("KeyboardInterrupt", "CancelledError")
     assert result(await session.run("kept")) == "5"
 

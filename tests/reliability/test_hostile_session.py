@@ -126,9 +126,29 @@ def test_a_flood_of_questions_is_bounded_and_can_be_interrupted(hostile: StartHo
     with memory_of(kernel) as grown:
         msg_id = kernel.execute("1", allow_stdin=True)
         kernel.wait_for_question()
-        kernel.interrupt()
-        assert kernel.finish(msg_id).error["ename"] == "KeyboardInterrupt"
+        error = kernel.interrupt_until_over(msg_id).error
+        assert error["ename"] == "KeyboardInterrupt"
         assert grown() < 100
+    session.close()
+
+
+def test_an_interrupt_that_the_session_can_not_pass_on_ends_the_cell_and_says_so(
+    hostile: StartHostile,
+) -> None:
+    session = FakeSession(lambda msg_id: [line(1, "status", msg_id, execution_state="busy")])
+
+    def respond(path: str, body: bytes) -> Answer:
+        if path == "/jupyter/interrupt":
+            return _json({"boot": HELLO["boot"], "outcome": "undelivered"})
+        return session.respond(path, body)
+
+    kernel = hostile(respond)
+    msg_id = kernel.execute("1")
+    session.cell(1)
+    kernel.interrupt()
+    error = kernel.finish(msg_id).error
+    assert error["ename"] == "KeyboardInterrupt"
+    assert "can't pass that on to its interpreter" in error["evalue"]
     session.close()
 
 

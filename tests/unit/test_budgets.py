@@ -4,9 +4,20 @@ measured by ``benchmarks/side_by_side.py``.
 
 from __future__ import annotations
 
+from azure_session_kernel.adapter.boot import REACTION_S
 from azure_session_kernel.adapter.interpreter_host import EXIT_GRACE_S
 from azure_session_kernel.ending import RESTART_BUDGET_S, STOP_BUDGET_S
-from azure_session_kernel.interrupts import ANSWER_S, KILL_S, PATIENCE_S, REACH_S, SENDING_S
+from azure_session_kernel.executors.mailbox.inside.main_thread import LOOK_S as LOOK_IN_SESSION_S
+from azure_session_kernel.interrupts import (
+    ANSWER_S,
+    ATTENDED_PATIENCE_S,
+    DOUBLE_CLICK_S,
+    KILL_S,
+    LOOK_S,
+    PATIENCE_S,
+    REACH_S,
+    SENDING_S,
+)
 from azure_session_kernel.localpool.process import STOP_WITHIN_S
 
 #: The design's promise, from an interrupt to the end of the cell, whatever the network does.
@@ -24,6 +35,11 @@ def test_an_interrupt_that_the_session_does_not_confirm_ends_the_cell_within_a_s
 
 def test_a_cell_that_outlives_a_confirmed_interrupt_is_over_in_time_for_nbgrader() -> None:
     assert PATIENCE_S + KILL_S < NBGRADER_S
+
+
+def test_a_look_at_a_cell_ends_before_its_time_does() -> None:
+    assert LOOK_IN_SESSION_S < REACTION_S < LOOK_S < PATIENCE_S < ATTENDED_PATIENCE_S
+    assert DOUBLE_CLICK_S < ATTENDED_PATIENCE_S
 
 
 def test_a_session_is_stopped_or_restarted_before_the_kernel_gets_a_sigterm() -> None:

@@ -28,7 +28,7 @@ from ...errors import (
     SessionKernelError,
     UnexpectedAnswer,
 )
-from ...wire import BootEnded, Gap, Message, Oversized, load
+from ...wire import BootEnded, Gap, Message, Oversized, WireError, load
 from ...within import within
 from ..base import ExecutorEvents
 from ..log_reader import lost, taken
@@ -348,7 +348,31 @@ class Box:
         put = partial(self._folder.put, name, value, timeout_s)
         await retry(put, timeout_s, unreachable_s=0.0, also=PASSES)
         self.reader.kick()
-        return "signalled" if delivery.known else "pending"
+        return "pending"
+
+    async def reaction(self, timeout_s: float) -> str:
+        """``none`` also when there is no answer: a call that keeps the interpreter lock stops the
+        thread that would give it. :raises PoolError:
+        """
+        name = secrets.token_hex(6)
+        await self._folder.put(f"look-{name}", {}, timeout_s)
+        try:
+            value = load(await within(self._answer(f"seen-{name}"), timeout_s))
+        except asyncio.TimeoutError:
+            return "none"
+        except WireError:
+            return "unknown"
+        return str(value.get("reaction"))[:40] if isinstance(value, dict) else "unknown"
+
+    async def _answer(self, name: str) -> bytes:
+        """Of a file that the session is writing."""
+        found, waits = await self._folder.get(name), delays()
+        while found is None:
+            await asyncio.sleep(next(waits))
+            found = await self._folder.get(name)
+        with contextlib.suppress(PoolError):
+            await self._folder.delete(name)
+        return found
 
     async def exit(self, timeout_s: float) -> None:
         """End the interpreter's process, where the pool has no call that ends a session."""

@@ -19,6 +19,7 @@ MODULES: Final = (
     "backlog",
     "log",
     "tap",
+    "main_thread",
     "arrivals",
     "mailbox",
     "install",

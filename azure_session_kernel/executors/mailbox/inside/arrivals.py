@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .packing import pack
+from .main_thread import MainThread
 from .place import Place
 from .tap import Tap
 
@@ -34,6 +36,7 @@ class Arrivals:
         self.active = threading.Event()
         self.running, self._started_at = "", 0.0
         self._signal_wanted: set[str] = set()
+        self._main_thread = MainThread()
         self._signalling, self._looking = threading.Lock(), threading.Lock()
         threading.Thread(target=self._watch, daemon=True, name="azure-session-watch").start()
 
@@ -56,18 +59,26 @@ class Arrivals:
 
     def look(self) -> None:
         with self._looking:
-            names = self.place.names("signal-", "beside-", "read-", "exit-") if self.place else []
+            names = (
+                self.place.names("signal-", "look-", "beside-", "read-", "exit-")
+                if self.place
+                else []
+            )
             for name in names:
                 value = self.place.take(name) if self.place else None
                 if isinstance(value, dict):
-                    self._take(name.partition("-")[0], value)
+                    self._take(name, value)
         with self._signalling:
             settled = time.monotonic() - self._started_at > SETTLE_S
             if self.running in self._signal_wanted and settled:
                 self._signal_wanted.discard(self.running)
                 self._signal()
 
-    def _take(self, kind: str, value: dict[str, Any]) -> None:
+    def _take(self, name: str, value: dict[str, Any]) -> None:
+        kind, _, of_one = name.partition("-")
+        if kind == "look":
+            answer = threading.Thread(target=self._answer_look, args=(of_one,), daemon=True)
+            answer.start()  # it may take a while, and a signal must not wait for it
         if kind == "exit":
             os._exit(0)
         if kind == "read":
@@ -78,6 +89,12 @@ class Arrivals:
         for message in value.get("messages", ()):
             if self._tap.is_new(message):
                 self._beside(message)
+
+    def _answer_look(self, of_one: str) -> None:
+        reaction = self._main_thread.reaction()
+        if self.place is not None:
+            with contextlib.suppress(OSError):
+                self.place.write(f"seen-{of_one}", pack({"reaction": reaction}))
 
     def _beside(self, message: dict[str, Any]) -> None:
         """Comm messages on the kernel's loop: at once if a cell awaits, else when it is over."""
