@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from azure_session_kernel.errors import SessionLost, UnexpectedAnswer
-from azure_session_kernel.executors.mailbox import opening, reader
+from azure_session_kernel.executors.mailbox import box, opening, reader
 
 from ..conftest import RunningPool, StartPool
 from ..kernel.conftest import StartKernel
@@ -175,6 +176,46 @@ async def test_the_same_execution_is_named_again_only_when_its_answer_was_lost(
     async with live_session(pool, transport=Way(handle)) as session:
         assert result(await session.run("6 * 7")) == "42"
         assert posts[0] == posts[1] != posts[2]
+
+
+async def test_a_cell_that_is_over_does_not_wait_for_its_own_answer(
+    pool: RunningPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that gives it somebody else's, or none: its log has told its end."""
+    monkeypatch.setattr(box, "delays", lambda: itertools.repeat(1000.0))
+    work: set[asyncio.Future[httpx.Response]] = set()
+
+    async def handle(request: httpx.Request, forward: Forward) -> httpx.Response:
+        if not is_execution(request) or _is_setup(request):
+            return await forward(request)
+        work.add(asyncio.ensure_future(forward(request)))
+        if len(work) % 2:
+            await asyncio.Event().wait()
+        return httpx.Response(200, json={"status": "Succeeded", "result": {"stdout": "2"}})
+
+    async with live_session(pool, transport=Way(handle)) as session:
+        for number in range(4):
+            assert result(await session.run(f"{number} * 7")) == str(number * 7)
+        assert not session.failures
+        await asyncio.gather(*work)
+
+
+async def test_the_answer_to_another_execution_says_nothing_of_a_cell(pool: RunningPool) -> None:
+    answers: list[httpx.Response] = []
+
+    async def handle(request: httpx.Request, forward: Forward) -> httpx.Response:
+        if not is_execution(request) or _is_setup(request):
+            return await forward(request)
+        if len(answers) == 1:  # what it carries never arrives
+            answers.append(answers[0])
+        else:
+            answers.append(await forward(request))
+        return answers[-1]
+
+    async with live_session(pool, transport=Way(handle)) as session:
+        assert result(await session.run("6 * 7")) == "42"
+        assert result(await session.run("7 * 7")) == "49"
+        assert len(answers) == 3
 
 
 async def test_code_that_the_image_puts_before_all_code_does_no_harm(pool: RunningPool) -> None:

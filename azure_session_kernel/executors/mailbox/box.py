@@ -53,8 +53,9 @@ from .reader import MailboxReader, Position
 
 log = logging.getLogger(__name__)
 
-#: After a cell's end its execution should be answered at once; it is not waited for longer.
-ANSWER_S: Final = 2.0
+#: After a cell's end its execution should be answered at once; it is not waited for longer than
+#: this and a round trip, for the answer may be lost, and its log has said all.
+ANSWER_S: Final = 0.25
 #: Answers in a row that say nothing of our messages, before that is an error.
 ODD_ANSWERS: Final = 4
 #: Tell the session what has been read after so much, or so many files, so that it can remove it.
@@ -189,7 +190,7 @@ class Box:
                 if not self._goes_on(delivery, error, now - broken_at, budget_s):
                     self._fail(delivery, failure_of(delivery, error))
                     return
-                await asyncio.sleep(next(waits))
+                await delivery.completed(next(waits))
                 continue
             broken_at = None
             delivery.answered()
@@ -199,7 +200,7 @@ class Box:
             if odd >= ODD_ANSWERS:
                 self._fail(delivery, not_understood(execution))
                 return
-            await asyncio.sleep(next(waits))
+            await delivery.completed(next(waits))
 
     def _goes_on(
         self,
@@ -225,7 +226,7 @@ class Box:
         try:
             await asyncio.wait({post, complete}, return_when=asyncio.FIRST_COMPLETED)
             if not post.done():
-                await asyncio.wait({post}, timeout=ANSWER_S)
+                await asyncio.wait({post}, timeout=ANSWER_S + self.reader.trip_s)
             return await post if post.done() else None
         finally:
             self._connected = False
@@ -260,6 +261,9 @@ class Box:
             self._fail(delivery, taken())
         elif answer.get("missing") or "refused" in answer:
             await self._gone(delivery)
+        elif answer.get("name", delivery.name) != delivery.name:
+            log.warning("an execution got the answer to another one")
+            return False
         elif isinstance(answer.get("chunk"), int) and answer.get("came"):
             delivery.accept()
             self.reader.expect(answer["chunk"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from ...errors import CredentialError, PoolError
 from ...wire import Message, message_as_json
+from ...within import within
 from ..retry import PASSING
 from .azure import BUSY
 
@@ -83,6 +85,11 @@ class Delivery:
         self._open.discard(msg_id)
         if not self._open:
             self.complete.set()
+
+    async def completed(self, within_s: float) -> None:
+        """Until their last messages have been read, but no longer than that."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await within(self.complete.wait(), within_s)
 
     @property
     def unended(self) -> list[Message]:

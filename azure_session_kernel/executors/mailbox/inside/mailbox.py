@@ -86,6 +86,7 @@ class Mailbox:
         self.log.flush()
         place.remove(began)
         return {
+            "name": payload.get("name"),
             "chunk": self.backlog.chunk,
             "n": self.backlog.n,
             "problem": self.backlog.problem,
