@@ -26,6 +26,8 @@ from .azure_versions import ACCEPTED, FLAT, LATEST, WRAPPED, version_of, with_id
 
 #: Executions whose results can still be asked for.
 REMEMBERED: Final = 100
+#: Of all of them; the newest result is kept whatever its size.
+REMEMBERED_CHARS: Final = 32 * 1024 * 1024
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -63,6 +65,11 @@ class Execution:
     @property
     def over(self) -> bool:
         return self.status not in ("NotStarted", "Running")
+
+    @property
+    def size(self) -> int:
+        """In characters."""
+        return len(self.request.code) + self.outputs.size
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,19 @@ class Executions:
         except Aborted as error:
             execution.failure, execution.status = f"{ABORTED} {error}".strip(), "Failed"
         execution.time_ms = round((time.monotonic() - began) * 1000)
+        self._forget_the_oldest(execution)
+
+    def _forget_the_oldest(self, newest: Execution) -> None:
+        """Of those that are over, as long as they are too large together with ``newest``."""
+        if self._known.get(newest.id) is newest:
+            self._known[newest.id] = self._known.pop(newest.id)
+        over = [execution for execution in self._known.values() if execution.over]
+        size = sum(execution.size for execution in over)
+        for execution in over[:-1]:
+            if size <= REMEMBERED_CHARS:
+                break
+            size -= execution.size
+            del self._known[execution.id]
 
     # -- answers ----------------------------------------------------------------------------------
 

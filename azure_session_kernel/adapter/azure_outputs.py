@@ -31,11 +31,26 @@ class Outputs:
 
     def __init__(self) -> None:
         self._streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
-        self._room = dict.fromkeys(self._streams, MAX_STREAM_BYTES)
-        #: The JSON value of 6.4; nothing when there is none.
-        self.result: Any = ""
+        # One more, so that a cut shows.
+        self._room = dict.fromkeys(self._streams, MAX_STREAM_BYTES + 1)
+        self._result: Any = ""
+        #: A result that is JSON; as text, which decoded can be many times its size.
+        self._encoded_result = ""
         #: The content of the ``error`` message, if the code raised.
         self.error: Mapping[str, Any] | None = None
+
+    @property
+    def result(self) -> Any:
+        """The JSON value of 6.4; nothing when there is none."""
+        return json.loads(self._encoded_result) if self._encoded_result else self._result
+
+    @property
+    def size(self) -> int:
+        """Of what is kept, in characters."""
+        texts = [text for stream in self._streams.values() for text in stream]
+        image = self._result["base64_data"] if isinstance(self._result, dict) else ""
+        result = self._result if isinstance(self._result, str) else image
+        return sum(map(len, (*texts, result, self._encoded_result, self.traceback())))
 
     def take(self, msg_type: str, content: Mapping[str, Any]) -> None:
         """One message of this execution."""
@@ -54,8 +69,8 @@ class Outputs:
     def write(self, name: str, text: str) -> None:
         """Text on a stream; only the head is ever shown, so only that is kept."""
         if name in self._streams and self._room[name] > 0:
+            self._streams[name].append(text[: self._room[name]])
             self._room[name] -= len(text)
-            self._streams[name].append(text)
 
     def stream(self, name: str, limit_bytes: int) -> str:
         return cut("".join(self._streams[name]), min(limit_bytes, MAX_STREAM_BYTES))
@@ -75,18 +90,28 @@ class Outputs:
 
     def _take_result(self, data: Mapping[str, Any]) -> None:
         """A result of type ``text/officepy`` is JSON and is used as it is (rule 1)."""
-        if "text/officepy" in data:
-            with contextlib.suppress(TypeError, ValueError):
-                self.result = json.loads(data["text/officepy"])
-                return
-        self.result = json_value(str(data.get("text/plain", "")))
+        encoded = data.get("text/officepy")
+        if isinstance(encoded, str) and len(encoded) <= _MAX_RESULT_CHARS and _is_json(encoded):
+            self._result, self._encoded_result = "", encoded
+            return
+        self._set_result(json_value(str(data.get("text/plain", ""))))
 
     def _take_image(self, data: Mapping[str, Any]) -> None:
         """Only PNG; the last one takes the place of the result (rule 5)."""
         image = data.get("image/png")
         if isinstance(image, str) and len(image) <= _MAX_RESULT_CHARS:
             encoded = image.replace("\n", "")
-            self.result = {"type": "image", "format": "png", "base64_data": encoded}
+            self._set_result({"type": "image", "format": "png", "base64_data": encoded})
+
+    def _set_result(self, value: Any) -> None:
+        self._result, self._encoded_result = value, ""
+
+
+def _is_json(text: str) -> bool:
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(text)
+        return True
+    return False
 
 
 def cut(text: str, limit_bytes: int) -> str:

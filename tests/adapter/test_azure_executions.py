@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from azure_session_kernel.adapter.azure_outputs import ABORTED, TIMED_OUT
+from azure_session_kernel.adapter.azure_outputs import ABORTED, MAX_STREAM_BYTES, TIMED_OUT
 from azure_session_kernel.adapter.azure_versions import FLAT
 
 from ..azure_facts import specification
@@ -121,6 +121,24 @@ def test_an_asynchronous_one_is_asked_for_later(
     while (polled := kernel.adapter.client.get(path).json())["status"] in UNDER_WAY:
         time.sleep(0.01)
     assert (polled["status"], polled["result"]["executionResult"]) == ("Succeeded", 5)
+
+
+def test_large_results_are_forgotten_oldest_first(kernel: Kernel) -> None:
+    picture = "display({{'image/png': 'A' * {}_000_000}}, raw=True)"
+    codes = (picture.format(16), "5", picture.format(18), picture.format(30))
+    ran = [execute(kernel.adapter, code) for code in codes[:3]]
+    answers = [kernel.adapter.client.get(f"/executions/{one['id']}") for one in ran]
+    assert [answer.status_code for answer in answers] == [404, 200, 200]
+    assert answers[0].json()["error"]["code"] == "SessionExecutionNotFound"
+    assert answers[2].json() == ran[2]
+    ran.append(execute(kernel.adapter, codes[3]))
+    answers = [kernel.adapter.client.get(f"/executions/{one['id']}") for one in ran]
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 200]
+
+
+def test_what_is_printed_is_cut_and_shows_it(kernel: Kernel) -> None:
+    execution = execute(kernel.adapter, f"print('o' * {3 * MAX_STREAM_BYTES})")
+    assert execution["result"]["stdout"] == "o" * (MAX_STREAM_BYTES - 4) + "..."
 
 
 def test_a_dead_interpreter_is_an_aborted_execution_that_says_why(kernel: Kernel) -> None:
