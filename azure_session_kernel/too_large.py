@@ -28,6 +28,13 @@ def reply_missing(missing: Oversized) -> SessionKernelError:
             cause="The reply carries user_expressions and what code in the session adds to it.",
             fix="Leave that out. " + _SAVE,
         )
+    if missing.size_bytes <= missing.limit_bytes:
+        return MessageTooLarge(
+            f"The session's {missing.msg_type[:40]} to this was not kept: nobody had read what the "
+            f"session sent, and it keeps {shown(missing.limit_bytes)} of it. The code ran, and "
+            "variables are kept.",
+            cause="The connection was away for long, while cells showed very much.",
+        )
     return MessageTooLarge(
         f"The session's {missing.msg_type[:40]} to this has {shown(missing.size_bytes)}; one "
         f"message from the session may have {shown(missing.limit_bytes)}. The code ran, and "

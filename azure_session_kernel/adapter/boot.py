@@ -113,6 +113,7 @@ class Boot:
     async def end(self, reason: str, cause: str) -> None:
         """Kill the process if it lives, read what it still had to say, close the log."""
         await self._process.kill()
+        self.log.take_all()
         await self._drain()
         self.apart.end()
         for task in self._tasks:
@@ -266,6 +267,9 @@ class Boot:
     async def _receive(self, channel: str, socket: Any) -> None:
         turn_began = 0.0
         while True:
+            if channel == "iopub":
+                # The interpreter keeps what waits. A reply that waits there is dropped at its 1000.
+                await self.log.room()
             frames = await socket.recv_multipart()
             self._last_iopub = time.monotonic()
             self._take_frames(channel, frames)

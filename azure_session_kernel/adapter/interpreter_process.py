@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: A unix socket's path may have about 107 characters; ZeroMQ's name and number come on top.
 _LONGEST_DIRECTORY: Final = 70
+#: Received before somebody asks for them, as in any Jupyter client; the rest stays there.
+IOPUB_MESSAGES: Final = 1000
 _PROGRAM: Final = Path(__file__).with_name("launch.py")
 
 
@@ -76,8 +78,11 @@ class InterpreterProcess:
         """Sockets by channel."""
         # The kernel sends input requests to the identity that sent the execute request.
         identity = self.session.bsession
+        self._manager.context.setsockopt(zmq.RCVHWM, IOPUB_MESSAGES)
+        iopub = self._manager.connect_iopub()
+        self._manager.context.setsockopt(zmq.RCVHWM, 0)
         return {
-            "iopub": self._manager.connect_iopub(),
+            "iopub": iopub,
             "shell": self._manager.connect_shell(identity=identity),
             "control": self._manager.connect_control(identity=identity),
             "stdin": self._manager.connect_stdin(identity=identity),

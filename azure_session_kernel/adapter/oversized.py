@@ -35,12 +35,13 @@ def in_place_of(
     message: Message, n: int, size_bytes: int, limit_bytes: int, reason: str = ""
 ) -> Oversized:
     """:param size_bytes: of its line. :param reason: why it is missing, where not for its size."""
-    parent = _short(message.parent_header)
+    parent = short_parent(message.parent_header)
     name = message.msg_type[:100]
     return Oversized(n, parent, message.channel, name, size_bytes, limit_bytes, reason)
 
 
-def _short(parent_header: dict[str, Any]) -> dict[str, Any]:
-    if len(dump(parent_header)) <= _PARENT_BYTES:
+def short_parent(parent_header: dict[str, Any], limit_bytes: int = _PARENT_BYTES) -> dict[str, Any]:
+    """As it is, or cut to its ``msg_id`` where it is larger."""
+    if len(dump(parent_header)) <= limit_bytes:
         return parent_header
     return {"msg_id": str(parent_header.get("msg_id", ""))[:_ID_CHARS]}

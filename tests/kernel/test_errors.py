@@ -462,6 +462,30 @@ def test_an_output_too_large_to_travel_is_named_where_it_was(hostile: StartHosti
     assert "%download" in text
 
 
+def test_what_the_session_did_not_keep_is_named_once_and_the_cell_ends(
+    hostile: StartHostile,
+) -> None:
+    def gap(n: int, parent: dict[str, str], **more: object) -> bytes:
+        return json.dumps({"n": n, "event": "gap", "parent_header": parent, **more}).encode()
+
+    def script(msg_id: str) -> list[bytes]:
+        mine = {"msg_id": msg_id}
+        reply = {"name": "execute_reply", "channel": "shell", "limit_bytes": 2_000_000_000}
+        return [
+            gap(1, mine, name="display_data", missing_chars=5000),
+            gap(2, {}, name="", missing_chars=0),
+            gap(3, mine, missing_chars=9000, **reply),
+            line(4, "status", msg_id, execution_state="idle"),
+        ]
+
+    cell = hostile(FakeSession(script)).run("1")
+    (shown,) = cell.of_type("display_data")
+    assert shown["data"]["text/plain"] == "[5000 characters of display_data are missing here]"
+    assert cell.error["ename"] == "MessageTooLarge"
+    assert "execute_reply to this was not kept" in cell.error["evalue"]
+    assert "%download" not in str(cell.error)
+
+
 def test_a_reply_too_large_to_travel_ends_its_cell_with_an_error(hostile: StartHostile) -> None:
     def script(msg_id: str) -> list[bytes]:
         reply = oversized(1, "shell", "execute_reply", msg_id)
