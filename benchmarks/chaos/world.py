@@ -21,7 +21,7 @@ _LIST = "/.management/listSessions?api-version=2025-02-02-preview"
 class World:
     """:param root: everything is below this directory; short, for the sake of unix sockets."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, ready_sessions: int = 2, max_sessions: int = 10) -> None:
         self.root = root
         self.effects = root / "effects"
         self.effects.touch()
@@ -37,15 +37,17 @@ class World:
             "AZURE_SESSION_POOL_ENDPOINT": "local",
         }
         self.record = data / "azure-session-kernel" / "local-pool.json"
-        self.pool = self._start_pool()
+        self.pool = self._start_pool(ready_sessions, max_sessions)
         self._http = httpx.Client(timeout=30)
 
-    def _start_pool(self) -> subprocess.Popen[str]:
+    def _start_pool(self, ready_sessions: int, max_sessions: int) -> subprocess.Popen[str]:
         options = (
             "--port",
             "0",
             "--ready-sessions",
-            "2",
+            str(ready_sessions),
+            "--max-sessions",
+            str(max_sessions),
             "--faults",
             str(self.root / "faults.json"),
         )
@@ -88,6 +90,9 @@ class World:
 
     def sessions(self) -> int:
         return int(self._call("POST", _LIST)["count"])
+
+    def leases(self) -> int:
+        return len(list((self.record.parent / "leases").glob("*.json")))
 
     # -- kernels ----------------------------------------------------------------------------------
 
