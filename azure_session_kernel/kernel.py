@@ -37,6 +37,7 @@ from .errors import (
 )
 from .executors.plain import reply_metadata
 from .frontend import FrontEnd
+from .hinted import HintedMessages
 from .interrupts import InterruptLadder
 from .kernel_info import BANNER, IMPLEMENTATION, LANGUAGE, kernel_info
 from .lanes import Lanes
@@ -85,14 +86,13 @@ class AzureSessionKernel(Kernel):
         self._messages = SessionMessages(
             self._front,
             self._requests,
-            folder,
             self._finish,
             self._fail,
             self._answer,
-            self._takes_files,
             self._answer_input,
         )
-        self._notebook = NotebookSession(self.connection_file, self._messages, self._is_busy)
+        hinted = HintedMessages(self._messages, self._requests, folder, self._takes_files)
+        self._notebook = NotebookSession(self.connection_file, hinted, self._is_busy)
         self._ladder = InterruptLadder(
             self._notebook, self._requests, self._lanes, self._fail, self._drop
         )

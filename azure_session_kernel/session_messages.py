@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from .errors import SessionKernelError
@@ -33,7 +32,6 @@ class SessionMessages:
     :param finish: called when everything the session had to say of a request has been published.
     :param fail: called when it can't, or can't any longer, answer one.
     :param answer: called with what stands for a reply, while more may come.
-    :param takes_files: whether a hint to ``%upload`` helps with this session.
     :param reply_input: sends an ``input_reply`` to the session.
     :ivar execution_count: the session's, as far as it is known here.
     :ivar last: the outputs that ``%session last`` shows.
@@ -43,18 +41,15 @@ class SessionMessages:
         self,
         front: FrontEnd,
         requests: RequestTable,
-        folder: Path,
         finish: Callable[[Request], None],
         fail: Callable[[Request, SessionKernelError], None],
         answer: Callable[[Request, SessionKernelError], None],
-        takes_files: Callable[[], bool],
         reply_input: Callable[[Message], None],
     ) -> None:
         self.execution_count = 0
         self.last = ShownLast()
         self._front, self._requests = front, requests
         self._finish, self._fail, self._answer = finish, fail, answer
-        self._folder, self._takes_files = folder, takes_files
         self._reply_input = reply_input
 
     def on_hello(self, hello: Hello) -> None:
@@ -67,8 +62,6 @@ class SessionMessages:
         if request is not None:
             request.sent.set()  # even if the answer to its sending was lost
             self._has_started(request)
-            if request.is_execute and self._takes_files():
-                message = request.hint.added_to(message, self._folder)
         match message.channel, message.msg_type:
             case _, "status":
                 state = message.content.get("execution_state")
