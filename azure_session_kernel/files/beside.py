@@ -1,6 +1,6 @@
 """Whether a name means something beside the notebook that ``%upload`` takes, told at once.
 
-The event loop waits for it, and the session chooses the names: so it looks at a few entries of a
+A cell's error waits for it, and the session chooses the names: so it looks at a few entries of a
 folder and never at all of them. What can't be told with that is answered with no.
 """
 
