@@ -27,12 +27,13 @@ HAND_OVER_S: Final = 0.5
 _FILES_S: Final = 0.3
 
 
-async def ask_for_new_boot(opening: Opening, boot: str) -> None:
+async def ask_for_new_boot(opening: Opening, boot: str, *, spent_s: float = 0.0) -> None:
     """Called when the front end restarts the kernel; ``boot`` is "" before the first hello."""
     opening.lease.update(state="restart", boot=boot)
+    budget_s = min(RESTART_BUDGET_S, STOP_BUDGET_S - spent_s)
     try:
         if boot:
-            await opening.executor.restart(boot, "restart", RESTART_BUDGET_S)
+            await opening.executor.restart(boot, "restart", budget_s)
     except SessionKernelError as error:
         log.warning("the new interpreter will be asked for at the next start: %s", error)
     finally:
@@ -45,9 +46,10 @@ async def keep(opening: Opening) -> None:
     await _let_go(opening)
 
 
-async def stop(opening: Opening, *, unsure: bool) -> None:
+async def stop(opening: Opening, *, unsure: bool, spent_s: float = 0.0) -> None:
     """Called when the kernel shuts down.
 
+    :param spent_s: of the time there is.
     :param unsure: a request that was under way may reach the pool after the stop, and get the
         identifier a fresh session: then nothing is confirmed, and it is stopped again.
     """
@@ -55,11 +57,12 @@ async def stop(opening: Opening, *, unsure: bool) -> None:
         await opening.lease.release(remove=True)
         return
     opening.lease.update(state="stopping")
+    budget_s = STOP_BUDGET_S - spent_s
     late = asyncio.Event()
     handing_over = asyncio.create_task(_hand_over(opening, late))
     gone = False
     try:
-        gone = await within(_stopped(opening, unsure=unsure), STOP_BUDGET_S)
+        gone = await within(_stopped(opening, budget_s, unsure=unsure), budget_s)
         unsure = not gone
     except asyncio.TimeoutError:
         log.warning("the session could not be stopped in time; another process goes on with it")
@@ -74,10 +77,10 @@ async def stop(opening: Opening, *, unsure: bool) -> None:
             await _let_go(opening)
 
 
-async def _stopped(opening: Opening, *, unsure: bool) -> bool:
+async def _stopped(opening: Opening, budget_s: float, *, unsure: bool) -> bool:
     """True when there is no session any more, none can come back, and the lease is removed."""
     try:
-        stopped = await opening.executor.stop(STOP_BUDGET_S)
+        stopped = await opening.executor.stop(budget_s)
     except SessionKernelError as error:
         log.warning("the session could not be stopped: %s", error)
         return False

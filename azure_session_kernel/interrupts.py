@@ -57,6 +57,8 @@ DOUBLE_CLICK_S: Final = 1.0
 #: Before that, for so long, it is asked whether the cell reacts, so often.
 LOOK_S: Final = 0.75
 LOOK_EVERY_S: Final = 0.25
+#: What a kernel that is asked to end leaves a cell for its own KeyboardInterrupt.
+LAST_WORDS_S: Final = 1.0
 #: One try to deliver a signal; a new connection to a pool far away takes a second. For how long
 #: it is tried.
 TRY_S: Final = 3.0
@@ -89,6 +91,8 @@ class InterruptLadder:
     def climb(self) -> Iterator[Work]:
         """What one interrupt sets going; each goes on until what it is for has ended."""
         cells = self._requests.running_cells()
+        for cell in cells:
+            cell.interrupted_at = time.monotonic()  # who closes the kernel looks at once
         ahead = self._ahead(cells)
         # As in ipykernel, a cell behind a completion or a comm message runs when its turn comes.
         behind = [cell for cell in cells if _has_its_turn_later(cell, ahead)]

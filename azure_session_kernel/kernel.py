@@ -14,6 +14,8 @@ answered (design, rules 7 and 8).
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -38,16 +40,17 @@ from .errors import (
 from .executors.plain import reply_metadata
 from .frontend import FrontEnd
 from .hinted import HintedMessages
-from .interrupts import InterruptLadder
+from .interrupts import LAST_WORDS_S, InterruptLadder
 from .kernel_info import BANNER, IMPLEMENTATION, LANGUAGE, kernel_info
 from .lanes import Lanes
-from .losses import not_sent
+from .losses import not_sent, shut_down_before
 from .magics.cell import MagicCells
 from .magics.parse import Magic, find_magic
 from .requests import Request, RequestTable
 from .session import NotebookSession
 from .session_messages import SessionMessages
 from .wire import Message
+from .within import within
 
 #: ``kernel_info`` waits so long for the session, then answers in any case (design, section 6).
 START_BUDGET_S: Final = 20.0
@@ -365,9 +368,24 @@ class AzureSessionKernel(Kernel):
         return {"status": "ok", "restart": restart}
 
     async def close_session(self, *, restart: bool = False) -> None:
+        waited_s = await self._let_interrupted_cells_end()
         for request in self._requests:
             self._fail(request, Interrupted("The kernel was shut down while this cell ran."))
-        await self._notebook.close(restart=restart)
+        await self._notebook.close(restart=restart, spent_s=waited_s)
+
+    async def _let_interrupted_cells_end(self) -> float:
+        """Their own KeyboardInterrupt says where they hung. At most ``LAST_WORDS_S`` from the
+        interrupt; how long it took, in seconds.
+        """
+        began_at = time.monotonic()
+        for cell in self._requests.running_cells():
+            if cell.interrupted_at is not None:
+                for waiting in self._lanes.take_cells_behind(cell):
+                    self._drop(waiting, shut_down_before())
+                with contextlib.suppress(asyncio.TimeoutError):
+                    left_s = cell.interrupted_at + LAST_WORDS_S - time.monotonic()
+                    await within(cell.over.wait(), max(0.0, left_s))
+        return time.monotonic() - began_at
 
     async def end(self) -> None:
         """SIGTERM, or the parent's end; a shutdown that was asked for meanwhile is answered."""

@@ -108,6 +108,10 @@ def not_sent() -> Interrupted:
     )
 
 
+def shut_down_before() -> Interrupted:
+    return Interrupted("The kernel was shut down before this cell ran.")
+
+
 def not_answered() -> Interrupted:
     return Interrupted("The request was interrupted before it was answered.")
 

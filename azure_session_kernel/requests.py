@@ -37,6 +37,7 @@ class Request:
     :ivar busy: the session has said that it works on it. :ivar idle: and that it is done with it.
     :ivar aborted: a cell before it in the queue failed.
     :ivar started: something of it has come from the session, so it runs there, or ran.
+    :ivar interrupted_at: when that was last asked for here.
     :ivar signalled_at: of its last SIGINT: when the session confirmed that, and until then, when
         that was asked of it.
     :ivar spoke: it has printed, displayed or asked something since.
@@ -61,6 +62,7 @@ class Request:
     comms_before: int = 0
     aborted: bool = False
     started: bool = False
+    interrupted_at: float | None = None
     signalled_at: float | None = None
     spoke: bool = False
     has_asked: bool = False

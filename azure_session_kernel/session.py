@@ -352,22 +352,24 @@ class NotebookSession:
 
     # -- the end ----------------------------------------------------------------------------------
 
-    async def close(self, *, restart: bool) -> None:
+    async def close(self, *, restart: bool, spent_s: float = 0.0) -> None:
         """Stop the session, or ask it for a new boot. Bounded: 2.5 seconds (design, section 6).
 
         The first caller says which. All wait for the same end, which none can cancel.
+
+        :param spent_s: how much of that is over.
         """
         if self._life.on(Event.CLOSE):
-            self._closing = asyncio.create_task(self._close(restart))
+            self._closing = asyncio.create_task(self._close(restart, spent_s))
         assert self._closing is not None  # noqa: S101
         await asyncio.shield(self._closing)
 
-    async def _close(self, restart: bool) -> None:
+    async def _close(self, restart: bool, spent_s: float) -> None:
         try:
             unsure = await self._let_go()
             opening, self._opening = self._opening, None
             if opening is not None:
-                await self._end(opening, restart=restart, unsure=unsure)
+                await self._end(opening, restart=restart, spent_s=spent_s, unsure=unsure)
         finally:
             self._life.on(Event.ENDED)
 
@@ -385,14 +387,15 @@ class NotebookSession:
                 self._opening = self._preparing.result()
         return bool(ours)
 
-    async def _end(self, opening: Opening, *, restart: bool, unsure: bool) -> None:
+    async def _end(self, opening: Opening, *, restart: bool, spent_s: float, unsure: bool) -> None:
         try:
             if restart:
-                await ask_for_new_boot(opening, self.hello.boot if self.hello is not None else "")
+                boot = self.hello.boot if self.hello is not None else ""
+                await ask_for_new_boot(opening, boot, spent_s=spent_s)
             elif opening.settings.on_shutdown == "keep":
                 await keep(opening)
             else:
-                await stop(opening, unsure=unsure)
+                await stop(opening, unsure=unsure, spent_s=spent_s)
         finally:
             await opening.executor.aclose()
 

@@ -14,8 +14,18 @@ import pytest
 
 from ..conftest import RunningPool, StartPool
 from .conftest import StartKernel
-from .live_kernel import STOPS_WITHIN_S, LiveKernel, alive, leases, wait_until, waits_for
+from .live_kernel import (
+    STOPS_WITHIN_S,
+    LiveKernel,
+    alive,
+    leases,
+    wait_until,
+    waits_for,
+    with_constant,
+)
 
+#: What a cell that was interrupted has before a shutdown ends it.
+LAST_WORDS_S = "azure_session_kernel.interrupts.LAST_WORDS_S"
 MANAGEMENT = {"api-version": "2025-02-02-preview"}
 
 
@@ -98,6 +108,23 @@ def test_a_shutdown_while_a_cell_runs_stops_the_session(
     kernel.wait_until_running(kernel.execute("while True: pass"))
     assert kernel.stop() < STOPS_WITHIN_S
     assert identifier not in _sessions(local_pool)
+
+
+def test_a_cell_that_is_interrupted_just_before_a_shutdown_still_says_where_it_hung(
+    start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
+) -> None:
+    """As papermill and nbmake do when a cell's time is up."""
+    kernel = start_kernel({**local_pool.env, **with_constant(tmp_path, LAST_WORDS_S, 60)})
+    hang = "import time\ndef hang():\n    print('running', flush=True)\n    time.sleep(600)\nhang()"
+    msg_id, waiting = kernel.execute(hang), kernel.execute("'never shown'")
+    kernel.wait_for_text(msg_id, "running")
+    for msg_type in ("interrupt_request", "shutdown_request"):
+        message = kernel.kc.session.msg(msg_type, {"restart": False})
+        kernel.kc.control_channel.send(message)
+    error = kernel.finish(msg_id)
+    assert error.error["ename"] == "KeyboardInterrupt"
+    assert "sleep(" in error.error_text
+    assert "before this cell ran" in kernel.finish(waiting).error["evalue"]
 
 
 def test_a_lease_that_cannot_be_written_any_more_does_not_keep_the_session(

@@ -13,6 +13,7 @@ from azure_session_kernel.interrupts import (
     ATTENDED_PATIENCE_S,
     DOUBLE_CLICK_S,
     KILL_S,
+    LAST_WORDS_S,
     LOOK_S,
     PATIENCE_S,
     REACH_S,
@@ -44,6 +45,7 @@ def test_a_look_at_a_cell_ends_before_its_time_does() -> None:
 
 def test_a_session_is_stopped_or_restarted_before_the_kernel_gets_a_sigterm() -> None:
     assert max(STOP_BUDGET_S, RESTART_BUDGET_S) + 0.2 < SIGTERM_S
+    assert LAST_WORDS_S < STOP_BUDGET_S  # of which it takes its part
 
 
 def test_an_interpreter_that_is_asked_to_exit_has_gone_before_its_pool_loses_patience() -> None:

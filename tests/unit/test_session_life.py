@@ -271,7 +271,7 @@ async def test_a_send_that_is_under_way_ends_and_leaves_the_stop_unsure(world: W
     await world.executor.sent.wait()
     told: list[bool] = []
 
-    async def stop(opening: Opening, *, unsure: bool) -> None:
+    async def stop(opening: Opening, *, unsure: bool, spent_s: float) -> None:
         told.append(unsure)
 
     with pytest.MonkeyPatch.context() as patch:

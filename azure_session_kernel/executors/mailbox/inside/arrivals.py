@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .packing import pack
 from .main_thread import MainThread
+from .packing import pack
 from .place import Place
 from .tap import Tap
 
