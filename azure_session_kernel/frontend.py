@@ -58,6 +58,10 @@ class FrontEnd:
             metadata=metadata,
         )
 
+    async def drained(self) -> None:
+        """Until the front ends have taken most of what was published."""
+        await self._iopub.drained()
+
     def pass_on(self, message: Message, parent_header: dict[str, Any] | None) -> None:
         """An output as the session sent it."""
         self.publish(

@@ -14,6 +14,7 @@ from ipykernel.kernelapp import IPKernelApp
 from tornado import ioloop
 from zmq.eventloop.zmqstream import ZMQStream
 
+from .iopub import IOPubStream
 from .kernel import AzureSessionKernel
 from .parent import Parent
 from .within import within
@@ -67,6 +68,7 @@ class AzureSessionKernelApp(IPKernelApp):
         self.iopub_socket.linger = 1000
         # ZeroMQ drops silently at its limit of 1000 queued messages (design, rule 4).
         self.iopub_socket.sndhwm = 0
+        self.iopub_socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._apply_curve(self.iopub_socket)
         self.iopub_port = self._bind_socket(  # type: ignore[no-untyped-call]
             self.iopub_socket, self.iopub_port
@@ -78,8 +80,8 @@ class AzureSessionKernelApp(IPKernelApp):
 
         Straight on the socket, ahead of what the stream has queued: it must come first.
         """
-        subscribed, topic = frames[0][:1] == b"\x01", frames[0][1:]
-        if subscribed:
+        topic = self._iopub.subscribed(frames)
+        if topic is not None:
             content = {"subscription": topic.decode("utf-8", "replace")}
             self.session.send(self.iopub_socket, "iopub_welcome", content, ident=topic or None)
 
@@ -97,10 +99,10 @@ class AzureSessionKernelApp(IPKernelApp):
 
     def init_kernel(self) -> None:
         # A terminal shows warnings; ``--log-level=INFO`` in the kernelspec's ``argv`` shows more.
-        logging.getLogger(__package__).setLevel(self.log_level)
+        logging.getLogger(__package__).setLevel(self.log.getEffectiveLevel())
         # A socket that is read by a stream must be written by it too: any other use can take the
         # event that would have woken the stream.
-        self._iopub = ZMQStream(self.iopub_socket)
+        self._iopub = IOPubStream(self.iopub_socket)
         self._iopub.on_recv(self._welcome)
         self.kernel = AzureSessionKernel.instance(
             parent=self,

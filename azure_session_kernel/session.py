@@ -66,6 +66,9 @@ class SessionEvents(Protocol):
 
     def on_gap(self, gap: Gap | Oversized) -> None: ...
 
+    async def drained(self) -> None:
+        """Until the front ends have taken most of what was published."""
+
     def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
         """Requests that were sent to ``boot`` get no more answers, for this reason.
 
@@ -407,6 +410,9 @@ class NotebookSession:
 
     def on_gap(self, gap: Gap | Oversized) -> None:
         self._events.on_gap(gap)
+
+    async def drained(self) -> None:
+        await self._events.drained()
 
     def on_boot_ended(self, boot: str, ended: BootEnded) -> None:
         """The interpreter died, or was restarted; the next one is opened at once."""

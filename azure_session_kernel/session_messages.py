@@ -148,6 +148,9 @@ class SessionMessages:
             return
         self._front.pass_on(message, header)
 
+    async def drained(self) -> None:
+        await self._front.drained()
+
     def on_gap(self, gap: Gap | Oversized) -> None:
         """The session could not keep, or send, all it has. Silence would be a lie about it."""
         if isinstance(gap, Oversized):

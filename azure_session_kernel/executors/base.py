@@ -40,6 +40,9 @@ class ExecutorEvents(Protocol):
     def on_gap(self, gap: Gap | Oversized) -> None:
         """Stream text is missing here, or a message that is too large to travel."""
 
+    async def drained(self) -> None:
+        """Returns when more can be taken: what is not read yet is best kept in the session."""
+
     def on_boot_ended(self, boot: str, ended: BootEnded) -> None:
         """The interpreter is gone, after its last message. A new one may be starting."""
 

@@ -191,6 +191,7 @@ class LogReader:
                     return
                 # A flood of output must not keep the loop from anything else.
                 await asyncio.sleep(0)
+                await self._events.drained()
         raise PoolUnreachable("The connection to the session ended in the middle of an answer.")
 
     async def _open(self, style: Style, stack: contextlib.AsyncExitStack) -> AsyncIterator[bytes]:

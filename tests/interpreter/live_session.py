@@ -69,6 +69,8 @@ class LiveSession:
         self.messages.append(message)
         self._news.set()
 
+    async def drained(self) -> None: ...
+
     def on_gap(self, gap: Gap | Oversized) -> None:
         if isinstance(gap, Gap):
             self.gaps.append(gap)

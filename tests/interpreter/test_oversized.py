@@ -82,6 +82,8 @@ class Heard:
     def on_line(self, message: Message) -> None:
         self.heard.append(message.content["text"])
 
+    async def drained(self) -> None: ...
+
     def on_gap(self, gap: Gap | Oversized) -> None:
         self.heard.append(gap)
 

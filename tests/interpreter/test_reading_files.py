@@ -46,6 +46,8 @@ class Distant:
         self.messages.append(message)
         self.news.set()
 
+    async def drained(self) -> None: ...
+
     def on_gap(self, gap: Gap | Oversized) -> None:
         raise AssertionError(gap)
 

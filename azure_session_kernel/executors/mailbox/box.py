@@ -434,6 +434,9 @@ class Box:
         with contextlib.suppress(PoolError, CredentialError):
             await self._folder.put(f"read-{chunk}", {"chunk": chunk})
 
+    async def drained(self) -> None:
+        await self._events.drained()
+
     def on_gap(self, gap: Gap | Oversized) -> None:
         self._events.on_gap(gap)
 

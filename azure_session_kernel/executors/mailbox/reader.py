@@ -74,6 +74,9 @@ class Takes(Protocol):
 
     def on_gap(self, gap: Gap | Oversized) -> None: ...
 
+    async def drained(self) -> None:
+        """See ``ExecutorEvents.drained``."""
+
     def on_unreadable(self, error: SessionKernelError) -> None:
         """Nothing more can be read."""
 
@@ -211,6 +214,7 @@ class MailboxReader:
                 self._take(data)
             self._active_at, self._delay_s = time.monotonic(), FIRST_S
             await asyncio.sleep(0)  # a flood of output must not keep the loop from all else
+            await self._takes.drained()
             if len(found[-1]) < 1024 and self.chunk >= self._expected and self.trip_s < _NEAR_S:
                 return  # so little was written just now: there is no more
 
