@@ -107,11 +107,15 @@ def connect_to(settings: Settings) -> tuple[Endpoint, TokenSource]:
     """
     if settings.endpoint == LOCAL:
         record = read_record()
-        return parse_endpoint(record.url), RecordToken(record)
+        return _of_record(parse_endpoint(record.url), record)
     endpoint = parse_endpoint(settings.endpoint, settings.allowed_hosts)
     if endpoint.loopback:
-        return endpoint, RecordToken(_record_at(endpoint))
+        return _of_record(endpoint, _record_at(endpoint))
     return endpoint, AzureToken(settings.credential, settings.token_scope)
+
+
+def _of_record(endpoint: Endpoint, record: LocalPool) -> tuple[Endpoint, TokenSource]:
+    return replace(endpoint, authority=record.authority), RecordToken(record)
 
 
 def _record_at(endpoint: Endpoint) -> LocalPool:

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import ipaddress
 import signal
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ..adapter.azure_versions import API_VERSIONS
@@ -23,7 +24,7 @@ from ..localpool.kinds import (
 )
 from ..localpool.laboratory.scenario import Scenario
 from ..localpool.laboratory.scenarios import SCENARIOS
-from ..localpool.server import serve
+from ..localpool.server import Surface, serve
 from ..localpool.sessions import PoolOptions
 from ..pool.local import LocalPool, record_path
 from ..serving import call_when_parent_ends
@@ -50,6 +51,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="seconds without a request after which a session ends (%(default)g)",
     )
     add("--name", default="local-pool", help="the pool's name in its messages (%(default)s)")
+    add("--tls", action="store_true", help="serve https, with a certificate of its own")
     add("--exit-with-parent", action="store_true", help="end when standard input is closed")
     _register_interpreter(parser)
     _register_oneshot(parser)
@@ -142,8 +144,16 @@ def run(args: argparse.Namespace) -> int:
         own_data=can_make_own(),
     )
     more = "" if options.own_data else f"\n{_NO_DATA}"
-    serve(args.host, args.port, options, lambda p: _announce(p, more), _plan(args.faults))
+    plan = _plan(args.faults)
+    with _https() if args.tls else nullcontext() as surface:
+        serve(args.host, args.port, options, lambda p: _announce(p, more), plan, surface)
     return 0
+
+
+def _https() -> AbstractContextManager[Surface]:
+    from ..localpool.certificates import https  # cryptography takes time to import
+
+    return https()
 
 
 def _kind(args: argparse.Namespace) -> Kind:
@@ -179,6 +189,8 @@ def _plan(path: Path | None) -> FaultPlan | None:
 
 def _announce(pool: LocalPool, more: str = "") -> None:
     """Never the token: this may end up in a log."""
+    if pool.authority:
+        more = f"\nOther clients find its certificate authority in {pool.authority}{more}"
     print(
         f"Local session pool listening on {pool.url}\n"
         f"Its token is in {record_path()}\n"

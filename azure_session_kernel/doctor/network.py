@@ -11,8 +11,7 @@ from datetime import datetime, timezone
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
-
+from ..pool.connections import tls_context
 from ..pool.failures import trouble_of
 from ..within import within
 from .evidence import TlsFacts
@@ -33,8 +32,11 @@ class Connected:
     proxy: str = ""
 
 
-async def connect(url: str, timeout_s: float) -> Connected:
-    """Look the name up, connect, and look at the certificate; each within ``timeout_s``."""
+async def connect(url: str, timeout_s: float, authority: str = "") -> Connected:
+    """Look the name up, connect, and look at the certificate; each within ``timeout_s``.
+
+    :param authority: see ``Endpoint``.
+    """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     found = Connected(proxy=proxy_for(url))
@@ -54,7 +56,7 @@ async def connect(url: str, timeout_s: float) -> Connected:
         return found
     if parts.scheme == "https":
         try:
-            await within(_tls(host, port, found), timeout_s)
+            await within(_tls(host, port, found, authority), timeout_s)
         except (OSError, asyncio.TimeoutError, TimeoutError) as error:
             found.trouble["tls"] = "tls" if trouble_of(error) != "timeout" else "timeout"
     return found
@@ -82,9 +84,9 @@ async def _tcp(host: str, port: int) -> float:
     return time.monotonic() - begun
 
 
-async def _tls(host: str, port: int, found: Connected) -> None:
+async def _tls(host: str, port: int, found: Connected, authority: str) -> None:
     """First as the kernel will do it; when that is refused, unverified, to see who it is."""
-    context = await asyncio.to_thread(httpx.create_ssl_context)
+    context = await asyncio.to_thread(tls_context, authority)
     detail = ""
     try:
         certificate = await _shown(host, port, context)

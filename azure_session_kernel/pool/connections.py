@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import ssl
@@ -120,7 +121,7 @@ class Connections:
         loopback = self._endpoint.loopback
         # Reading the CA store takes some 20 ms; without TLS it is not needed.
         if self._endpoint.url.startswith("https:") and self._transport is None:
-            context = await asyncio.to_thread(httpx.create_ssl_context)
+            context = await asyncio.to_thread(tls_context, self._endpoint.authority)
         else:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return httpx.AsyncClient(
@@ -141,6 +142,26 @@ class Connections:
                 "Accept-Encoding": "identity",  # compressed streams arrive late
             },
         )
+
+
+def tls_context(authority: str) -> ssl.SSLContext:
+    """What a client trusts; blocks. :param authority: see ``Endpoint``."""
+    if not authority:
+        return httpx.create_ssl_context()
+    context = _OneAuthority(ssl.PROTOCOL_TLS_CLIENT)
+    context.file = authority
+    return context
+
+
+class _OneAuthority(ssl.SSLContext):
+    """Reads its file for each connection: a pool that was started again has another authority."""
+
+    file: str
+
+    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
+        with contextlib.suppress(OSError):  # then the connection is refused
+            self.load_verify_locations(self.file)
+        return super().wrap_bio(*args, **options)
 
 
 class Progress:

@@ -42,12 +42,15 @@ class Endpoint:
     :ivar url: without a trailing slash, query or fragment.
     :ivar host: lower case, without port and without the brackets of an IPv6 address.
     :ivar kind: ``custom``, ``builtin``, ``loopback`` or ``other`` (a host the user allowed).
+    :ivar authority: the file with the only certificate authority to trust there; "" means those
+        that this machine trusts.
     """
 
     url: str
     host: str
     kind: str
     loopback: bool
+    authority: str = ""
 
     @property
     def builtin(self) -> bool:

@@ -36,16 +36,24 @@ class LocalPool:
     :ivar pid: the process that serves it.
     :ivar resource: where it plays its own ARM resource (``Microsoft.App/sessionPools``), for the
         same token; "" when it does not, as if the management plane could not be read.
+    :ivar authority: the file with the certificate authority of a pool that serves https
+        (``pool --tls``); "" means whatever this machine trusts.
     """
 
     url: str
     token: str = field(repr=False)
     pid: int
     resource: str = ""
+    authority: str = ""
 
 
 def record_path() -> Path:
     return state_dir() / "local-pool.json"
+
+
+def authority_path() -> Path:
+    """Where a pool that serves https keeps its certificate authority for clients."""
+    return state_dir() / "local-pool.pem"
 
 
 def write_record(pool: LocalPool) -> Path:
@@ -121,7 +129,8 @@ def _parse(path: Path) -> LocalPool:
     if not isinstance(pid, int) or isinstance(pid, bool) or not 0 < pid < 2**31:
         raise ValueError("no process id")
     resource = _loopback_url(value["resource"]) if value.get("resource") else ""
-    return LocalPool(_loopback_url(value.get("url")), _token(value.get("token")), pid, resource)
+    url, token = _loopback_url(value.get("url")), _token(value.get("token"))
+    return LocalPool(url, token, pid, resource, _file(value.get("authority") or ""))
 
 
 def _loopback_url(value: Any) -> str:
@@ -135,6 +144,12 @@ def _loopback_url(value: Any) -> str:
         or not ipaddress.ip_address(parts.hostname or "").is_loopback
     ):
         raise ValueError("its url is not on loopback")
+    return value
+
+
+def _file(value: Any) -> str:
+    if not isinstance(value, str) or (value and not Path(value).is_absolute()):
+        raise ValueError("its authority is not a file's path")
     return value
 
 

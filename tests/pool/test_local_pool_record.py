@@ -74,6 +74,7 @@ def test_the_record_of_a_pool_that_was_killed_counts_as_none() -> None:
         json.dumps({"url": "http://127.0.0.1:1", "token": "", "pid": 7}),
         json.dumps({"url": "http://example.com:1", "token": "t", "pid": 7}),
         json.dumps({"url": "https://127.0.0.1.example.com", "token": "t", "pid": 7}),
+        json.dumps({"url": "https://127.0.0.1:1", "token": "t", "pid": 7, "authority": "a.pem"}),
     ],
 )
 def test_a_record_that_makes_no_sense_is_an_error_and_stays(text: str) -> None:

@@ -165,7 +165,7 @@ def test_where_it_is_not_allowed_the_pool_says_so_in_one_line(
 ) -> None:
     served: list[PoolOptions] = []
 
-    def serve(_: str, __: int, options: PoolOptions, announce: Announce, ___: None) -> None:
+    def serve(_: str, __: int, options: PoolOptions, announce: Announce, *___: object) -> None:
         served.append(options)
         announce(LocalPool("http://127.0.0.1:1", "a-token", 1))
 

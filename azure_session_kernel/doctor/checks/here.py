@@ -159,7 +159,7 @@ async def network_and_signin(state: State) -> bool:
     assert state.endpoint is not None  # noqa: S101
     signing_in = asyncio.create_task(credential(state))
     try:
-        found = await connect(state.endpoint.url, state.options.stall_s)
+        found = await connect(state.endpoint.url, state.options.stall_s, state.endpoint.authority)
         note_network(state, found)
         if found.trouble or (found.tls is not None and not found.tls.trusted):
             return False

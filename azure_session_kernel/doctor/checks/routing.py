@@ -234,7 +234,7 @@ async def _try_at_host(state: State) -> None:
 def _at_host(state: State, endpoint: Endpoint) -> PoolClient:
     """The same session, at the endpoint without its path."""
     root = endpoint.url.removesuffix(state.evidence.endpoint.path)
-    bare = Endpoint(root, endpoint.host, endpoint.kind, endpoint.loopback)
+    bare = replace(endpoint, url=root)
     return PoolClient(bare, FixedToken(state.token), state.pool.identifier)
 
 
