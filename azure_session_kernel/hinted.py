@@ -59,6 +59,11 @@ class HintedMessages:
     def on_hello(self, hello: Hello) -> None:
         self._put(_Waiting(self._events.on_hello, hello))
 
+    async def drained(self) -> None:
+        if self._looking is not None:
+            await asyncio.wait({self._looking})
+        await self._events.drained()
+
     def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
         """Its answer is wanted at once: what waits for a look goes without."""
         if self._looking is not None:

@@ -87,7 +87,7 @@ class MessageLog:
     def append_missing(self, message: Message, size_bytes: int, reason: str) -> None:
         """In place of a message that can't be read, or encoded. :param reason: a clause."""
         self._flush()
-        instead = in_place_of(message, self._next, size_bytes, self._line_bytes, reason)
+        instead = in_place_of(message, self.next, size_bytes, self._line_bytes, reason)
         self._store(encode_line(instead))
 
     def end(self, reason: str, cause: str) -> None:

@@ -39,6 +39,9 @@ class Shown:
     def on_gap(self, gap: Any) -> None:
         self.types.append("gap")
 
+    async def drained(self) -> None:
+        """Nothing waits here."""
+
     def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
         self.types.append("over")
         return True
