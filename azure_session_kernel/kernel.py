@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from ipykernel.kernelbase import Kernel
 from tornado import ioloop
-from traitlets import Unicode
+from traitlets import List, Unicode
 from zmq.eventloop.zmqstream import ZMQStream
 
 from . import __version__
@@ -66,6 +66,8 @@ class AzureSessionKernel(Kernel):
     banner = BANNER
     language_info = LANGUAGE
     connection_file = Unicode()
+    #: Of the command line, for the session's interpreter.
+    arguments = List(Unicode())
 
     def start(self) -> None:
         """Called once by the application, on its event loop, before the loop runs."""
@@ -95,7 +97,9 @@ class AzureSessionKernel(Kernel):
             self._answer_input,
         )
         hinted = HintedMessages(self._messages, self._requests, folder, self._takes_files)
-        self._notebook = NotebookSession(self.connection_file, hinted, self._is_busy)
+        self._notebook = NotebookSession(
+            self.connection_file, hinted, self._is_busy, arguments=self.arguments
+        )
         self._ladder = InterruptLadder(
             self._notebook, self._requests, self._lanes, self._fail, self._drop
         )

@@ -14,10 +14,13 @@ from ipykernel.kernelapp import IPKernelApp
 from tornado import ioloop
 from zmq.eventloop.zmqstream import ZMQStream
 
+from .arguments import sorted_out
 from .iopub import IOPubStream
 from .kernel import AzureSessionKernel
 from .parent import Parent
 from .within import within
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: How often the parent process is looked for, in seconds.
@@ -113,9 +116,16 @@ class AzureSessionKernelApp(IPKernelApp):
             stdin_socket=self.stdin_socket,
             log=self.log,
             connection_file=self.abs_connection_file,
+            arguments=self._arguments_for_the_session(),
         )
         ports = {f"{name}_port": port for name, port in self._ports.items()}
         self.kernel.record_ports(ports)  # type: ignore[no-untyped-call]
+
+    def _arguments_for_the_session(self) -> list[str]:
+        arguments, unused = sorted_out(self.cli_config)
+        if unused:
+            log.warning("without effect in a session: %s", " ".join(unused))
+        return arguments
 
     def init_path(self) -> None:
         """Nothing is imported from the notebook's folder."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -69,6 +69,7 @@ def prepare(
     connection_file: str,
     events: ExecutorEvents,
     busy: Callable[[], bool],
+    arguments: Sequence[str] = (),
 ) -> Opening:
     """Read the settings, choose the identifier, take its lease, build the executor.
 
@@ -93,6 +94,7 @@ def prepare(
         busy=busy,
         outage_s=outage_s(endpoint),
         env=settings.env,
+        arguments=arguments,
         execute_path=settings.execute_path,
     )
     stale_boot = _stale_boot(scope, earlier)

@@ -80,6 +80,7 @@ class NotebookSession:
     """Opened on first use and again after loss; closed once.
 
     :param busy: whether requests are under way.
+    :param arguments: of the interpreter's command line.
     """
 
     def __init__(
@@ -88,11 +89,13 @@ class NotebookSession:
         events: SessionEvents,
         busy: Callable[[], bool],
         environ: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         self._connection_file, self._events, self._busy = connection_file, events, busy
         self._environ = os.environ if environ is None else environ
         self._life = Life()
         self._preparing: asyncio.Task[Opening] | None = None
+        self._arguments = arguments
         self._opening: Opening | None = None
         self._task: asyncio.Task[Hello] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -164,7 +167,14 @@ class NotebookSession:
     async def _prepared(self) -> Opening:
         """A thread that takes a lease can't be cancelled: closing waits for what it has taken."""
         if self._preparing is None or _failed(self._preparing):
-            work = partial(prepare, self._environ, self._connection_file, self, self._busy)
+            work = partial(
+                prepare,
+                self._environ,
+                self._connection_file,
+                self,
+                self._busy,
+                self._arguments,
+            )
             self._preparing = asyncio.create_task(in_daemon_thread(work))
             self._preparing.add_done_callback(_retrieve)
         return await asyncio.shield(self._preparing)

@@ -26,6 +26,7 @@ from .azure_outputs import MAX_STREAM_BYTES
 from .azure_python import python_route
 from .azure_runner import AdapterRunner
 from .deliveries import Deliveries
+from .fields import arguments as _arguments
 from .fields import seconds as _number
 from .fields import text as _text
 from .fields import variables as _variables
@@ -148,6 +149,7 @@ async def _hello(host: InterpreterHost, body: dict[str, Any]) -> Response:
         _text(body, "reader"),
         _number(body, "wait_s", MAX_HELLO_WAIT_S),
         _variables(body, "env") if "env" in body else None,
+        _arguments(body, "arguments") if "arguments" in body else None,
     )
     return _json(hello.as_json())
 

@@ -31,6 +31,7 @@ ENVIRONMENT_S: Final = 5.0
 #: How long it may take to say what its main thread does, which itself looks for 0.4 s. Where a call
 #: keeps the interpreter lock, no thread can say anything.
 REACTION_S: Final = 0.7
+HISTORY: Final = "--HistoryManager."
 #: A repeat comes seconds after the first; so many ids are remembered.
 _REMEMBERED_IDS: Final = 100_000
 #: A flood of messages lets the HTTP loop have a turn this often.
@@ -41,10 +42,17 @@ class Boot:
     """A running interpreter. ``start`` it, ``deliver`` messages, read its ``log``.
 
     :param directory: where the connection file and the ipc sockets go (mode 0700).
+    :param arguments: of the interpreter's command line.
     :param on_death: called once, when the interpreter's process has ended by itself.
     """
 
-    def __init__(self, directory: Path, workdir: Path, on_death: Callable[[Boot], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        workdir: Path,
+        on_death: Callable[[Boot], None],
+        arguments: tuple[str, ...] = (),
+    ) -> None:
         self.id = "b-" + secrets.token_hex(12)
         self.log = MessageLog()
         self.info: dict[str, Any] = {}
@@ -55,7 +63,8 @@ class Boot:
         self._environment: dict[str, str] = {}
         self._environment_set = asyncio.Event()
         self._reactions: dict[str, asyncio.Future[str]] = {}
-        self._process = InterpreterProcess(directory, workdir, self.id)
+        self._arguments = arguments
+        self._process = InterpreterProcess(directory, workdir, self.id, arguments)
         self._session = self._process.session
         self._on_death = on_death
         self._sockets: dict[str, Any] = {}
@@ -132,13 +141,36 @@ class Boot:
         """
         if env == self._environment:
             return True
+        if not await self._asked_to_set({"env": env}):
+            return bool(self.running)
+        self._environment = env
+        return True
+
+    @property
+    def is_fresh(self) -> bool:
+        """Nothing has run in it."""
+        return not self._delivered and not self.running and not self.running.execution_count
+
+    async def take_arguments(self, arguments: tuple[str, ...]) -> bool:
+        """Whether it has these now. Without a new start it takes those about its history, which
+        nbclient gives to every kernel.
+        """
+        if arguments == self._arguments:
+            return True
+        if self._arguments or not all(one.startswith(HISTORY) for one in arguments):
+            return False
+        if not await self._asked_to_set({"env": self._environment, "arguments": arguments}):
+            return False
+        self._arguments = arguments
+        return True
+
+    async def _asked_to_set(self, content: dict[str, Any]) -> bool:
         self._environment_set.clear()
-        self._ask("control", ENVIRONMENT_REQUEST, {"env": env})
+        self._ask("control", ENVIRONMENT_REQUEST, content)
         try:
             await within(self._environment_set.wait(), ENVIRONMENT_S)
         except asyncio.TimeoutError:
-            return bool(self.running)
-        self._environment = env
+            return False
         return True
 
     async def reaction(self, msg_id: str | None) -> str:

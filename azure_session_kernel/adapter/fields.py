@@ -6,7 +6,15 @@ import base64
 import binascii
 from typing import Any
 
-from ..wire import MAX_VARIABLES, MAX_VARIABLES_CHARS, VARIABLE, WireError
+from ..wire import (
+    ARGUMENT,
+    MAX_ARGUMENTS,
+    MAX_ARGUMENTS_CHARS,
+    MAX_VARIABLES,
+    MAX_VARIABLES_CHARS,
+    VARIABLE,
+    WireError,
+)
 
 
 def text(body: dict[str, Any], key: str) -> str:
@@ -67,3 +75,15 @@ def variables(body: dict[str, Any], key: str) -> dict[str, str]:
     if sum(len(name) + len(content) for name, content in value.items()) > MAX_VARIABLES_CHARS:
         raise WireError(f"{key} is too large")
     return value
+
+
+def arguments(body: dict[str, Any], key: str) -> tuple[str, ...]:
+    """Arguments of an ipykernel's command line, each as ``--Class.trait=value``."""
+    value = body.get(key)
+    if not isinstance(value, list) or len(value) > MAX_ARGUMENTS:
+        raise WireError(f"{key} must be a list of at most {MAX_ARGUMENTS} arguments")
+    if not all(isinstance(one, str) and ARGUMENT.fullmatch(one) for one in value):
+        raise WireError(f"{key} holds one that is not --Class.trait=value")
+    if sum(map(len, value)) > MAX_ARGUMENTS_CHARS:
+        raise WireError(f"{key} is too large")
+    return tuple(value)

@@ -13,6 +13,8 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any
 
@@ -23,6 +25,7 @@ from ipykernel.kernelbase import Kernel
 from tornado import ioloop
 from traitlets import Type
 
+from ..executors.mailbox.inside.arguments import apply
 from ..executors.mailbox.inside.main_thread import MainThread
 from ..executors.mailbox.inside.packing import let_any_text_pass
 from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST, REACTION_REPLY, REACTION_REQUEST
@@ -73,13 +76,18 @@ class SessionKernel(IPythonKernel):
             self._publish_status("busy", "shell")  # type: ignore[no-untyped-call]
 
     async def set_environment_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Called by ipykernel on its control thread, also while a cell runs."""
+        """Called by ipykernel on its control thread, also while a cell runs.
+
+        Arguments come before the first cell only.
+        """
         for name, value in self._replaced.items():
             _set_variable(name, value)
         env = parent["content"]["env"]
         self._replaced = {name: os.environ.get(name) for name in env}
         for name, value in env.items():
             _set_variable(name, value)
+        if arguments := parent["content"].get("arguments"):
+            await self._on_main_thread(lambda: apply(self, arguments))
         assert self.session is not None  # noqa: S101
         self.session.send(stream, ENVIRONMENT_REPLY, {"status": "ok"}, parent, ident)
 
@@ -88,6 +96,19 @@ class SessionKernel(IPythonKernel):
         content = {"status": "ok", "reaction": self._main_thread.reaction()}
         assert self.session is not None  # noqa: S101
         self.session.send(stream, REACTION_REPLY, content, parent, ident)
+
+    async def _on_main_thread(self, work: Callable[[], None]) -> None:
+        done: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                work()
+                done.set_result(None)
+            except Exception as error:
+                done.set_exception(error)
+
+        self.io_loop.add_callback(run)
+        await asyncio.wrap_future(done)
 
 
 def _set_variable(name: str, value: str | None) -> None:

@@ -59,6 +59,7 @@ class InterpreterHost:
         self._living: set[Boot] = set()
         self._reader = ""
         self._env: dict[str, str] = {}
+        self._arguments: tuple[str, ...] = ()
         self._superseded_readers: dict[str, None] = {}
         self._changed = asyncio.Condition()
         self._failure = ""
@@ -104,7 +105,7 @@ class InterpreterHost:
     async def _start_boot(self) -> None:
         self._failure = failure = ""
         for _ in range(START_ATTEMPTS):
-            boot = Boot(self._directory, self._workdir, self._on_death)
+            boot = Boot(self._directory, self._workdir, self._on_death, self._arguments)
             self._living.add(boot)
             try:
                 # User code can have removed either.
@@ -147,11 +148,19 @@ class InterpreterHost:
 
     # -- the calls of the protocol ----------------------------------------------------------------
 
-    async def hello(self, reader: str, wait_s: float, env: dict[str, str] | None = None) -> Hello:
+    async def hello(
+        self,
+        reader: str,
+        wait_s: float,
+        env: dict[str, str] | None = None,
+        arguments: tuple[str, ...] | None = None,
+    ) -> Hello:
         """Claim the session for ``reader`` and describe the running boot.
 
         :param env: what becomes environment variables of the interpreter, of later ones too; None
             leaves what an earlier hello said.
+        :param arguments: of the interpreter's command line, likewise; for one in which nothing has
+            run yet, and for later ones.
         :raises Superseded: a newer reader has claimed the session already.
         :raises InterpreterStarting: not ready within ``wait_s`` seconds.
         :raises InterpreterFailed: it can't be started.
@@ -164,7 +173,8 @@ class InterpreterHost:
             for message_log in self._logs():
                 message_log.supersede()
         self._env = self._env if env is None else env
-        boot = await self._ready_boot(wait_s)
+        self._arguments = self._arguments if arguments is None else arguments
+        boot = await self._configured(await self._ready_boot(wait_s), wait_s)
         if not await boot.set_environment(self._env):
             raise InterpreterStarting
         return Hello(
@@ -179,6 +189,15 @@ class InterpreterHost:
             features=FEATURES,
             running=tuple(boot.running),
         )
+
+    async def _configured(self, boot: Boot, wait_s: float) -> Boot:
+        """The boot with the arguments that were asked for: itself, or one in its place."""
+        if not boot.is_fresh or await boot.take_arguments(self._arguments):
+            return boot
+        cause = "It was started again with the arguments of the kernel's command line."
+        self._own(self._replace(boot, "exited", cause))
+        await asyncio.sleep(0)
+        return await self._ready_boot(wait_s)
 
     async def _ready_boot(self, wait_s: float) -> Boot:
         if self._boot is not None:

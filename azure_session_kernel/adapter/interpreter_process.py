@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -32,7 +33,7 @@ class _Manager(AsyncKernelManager):
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         program = [sys.executable, *PYTHON_ARGUMENTS, str(_PROGRAM)]
-        return [*program, "-f", str(self.connection_file)]
+        return [*program, "-f", str(self.connection_file), *(extra_arguments or ())]
 
 
 class InterpreterProcess:
@@ -40,10 +41,13 @@ class InterpreterProcess:
 
     :param directory: where the connection file and the ipc sockets go (mode 0700).
     :param name: of these; different for each process.
+    :param arguments: further ones of its command line.
     """
 
-    def __init__(self, directory: Path, workdir: Path, name: str) -> None:
-        self._workdir = workdir
+    def __init__(
+        self, directory: Path, workdir: Path, name: str, arguments: Sequence[str] = ()
+    ) -> None:
+        self._workdir, self._arguments = workdir, list(arguments)
         self._stderr: IO[bytes] | None = None
         context = zmq.asyncio.Context()
         for option in (zmq.RCVHWM, zmq.SNDHWM, zmq.LINGER):
@@ -71,7 +75,10 @@ class InterpreterProcess:
         """Returns before it listens."""
         self._stderr = tempfile.TemporaryFile(prefix="ask-stderr-")  # noqa: SIM115
         await self._manager.start_kernel(
-            cwd=str(self._workdir), env=_environment(), stderr=self._stderr
+            extra_arguments=self._arguments,
+            cwd=str(self._workdir),
+            env=_environment(),
+            stderr=self._stderr,
         )
 
     def connect(self) -> dict[str, Any]:

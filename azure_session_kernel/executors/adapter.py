@@ -50,6 +50,7 @@ class AdapterExecutor:
     :param busy: tells whether requests are under way, which keeps the reader reading.
     :param outage_s: how long the pool may be out of reach while output is awaited.
     :param env: environment variables of the interpreter.
+    :param arguments: of its command line.
     """
 
     name = "adapter"
@@ -63,9 +64,10 @@ class AdapterExecutor:
         busy: Callable[[], bool],
         outage_s: float,
         env: Mapping[str, str],
+        arguments: Sequence[str] = (),
     ) -> None:
         self._client, self._events = client, events
-        self._env = dict(env)
+        self._env, self._arguments = dict(env), list(arguments)
         self._busy, self._outage_s = busy, outage_s
         self._id = "r-" + secrets.token_hex(12)
         self._log_reader: LogReader | None = None
@@ -119,6 +121,7 @@ class AdapterExecutor:
             "reader": self._id,
             "wait_s": HELLO_WAIT_S,
             "env": self._env,
+            "arguments": self._arguments,
         }
         try:
             answer = await self._post("hello", body, HELLO_WAIT_S + 15.0)

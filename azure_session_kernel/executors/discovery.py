@@ -52,6 +52,7 @@ def make_executor(
     busy: Callable[[], bool],
     outage_s: float,
     env: Mapping[str, str],
+    arguments: Sequence[str] = (),
     execute_path: str = DEFAULT_PATH,
 ) -> Executor:
     """The executor of that name. :param kind: as in ``AZURE_SESSION_EXECUTOR``.
@@ -60,21 +61,39 @@ def make_executor(
     """
     match kind:
         case "adapter":
-            return AdapterExecutor(client, events, busy=busy, outage_s=outage_s, env=env)
+            return AdapterExecutor(
+                client, events, busy=busy, outage_s=outage_s, env=env, arguments=arguments
+            )
         case "interpreter":
             from .interpreter import InterpreterExecutor
 
-            return InterpreterExecutor(client, events, busy=busy, outage_s=outage_s, env=env)
+            return InterpreterExecutor(
+                client, events, busy=busy, outage_s=outage_s, env=env, arguments=arguments
+            )
         case "oneshot":
             from .oneshot import OneShotExecutor
 
+            _name_unused(arguments)
             return OneShotExecutor(
                 client, events, busy=busy, outage_s=outage_s, env=env, execute_path=execute_path
             )
         case _:
             return DiscoveringExecutor(
-                client, events, busy=busy, outage_s=outage_s, env=env, execute_path=execute_path
+                client,
+                events,
+                busy=busy,
+                outage_s=outage_s,
+                env=env,
+                arguments=arguments,
+                execute_path=execute_path,
             )
+
+
+def _name_unused(arguments: Sequence[str]) -> None:
+    """Each cell is a program of its own. nbclient gives every kernel the one for the history."""
+    names = [one.partition("=")[0] for one in arguments if not one.startswith("--HistoryManager.")]
+    if names:
+        log.warning("without effect in a pool that runs whole programs: %s", " ".join(names))
 
 
 class DiscoveringExecutor:
@@ -91,12 +110,13 @@ class DiscoveringExecutor:
         busy: Callable[[], bool],
         outage_s: float,
         env: Mapping[str, str],
+        arguments: Sequence[str] = (),
         execute_path: str = DEFAULT_PATH,
         known: KnownKinds | None = None,
     ) -> None:
         self._client, self._events = client, events
         self._busy, self._outage_s, self._env = busy, outage_s, env
-        self._path = execute_path
+        self._path, self._arguments = execute_path, arguments
         self._known = known or KnownKinds()
         self._chosen: Executor | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -202,6 +222,7 @@ class DiscoveringExecutor:
             busy=self._busy,
             outage_s=self._outage_s,
             env=self._env,
+            arguments=self._arguments,
             execute_path=known.path or self._path,
         )
 

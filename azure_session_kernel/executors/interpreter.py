@@ -51,6 +51,7 @@ class InterpreterExecutor:
 
     :param outage_s: how long the pool may be out of reach while output is awaited.
     :param env: environment variables of the interpreter.
+    :param arguments: of its command line.
     :ivar note: what the user should know of this pool, or "".
     """
 
@@ -64,10 +65,11 @@ class InterpreterExecutor:
         busy: Callable[[], bool],
         outage_s: float,
         env: Mapping[str, str],
+        arguments: Sequence[str] = (),
     ) -> None:
         self._client, self._events = client, events
         del busy  # the box knows what is under way
-        self._outage_s, self._env = outage_s, dict(env)
+        self._outage_s, self._env, self._arguments = outage_s, dict(env), arguments
         self._pool = BuiltinPool(client)
         self._id = "r-" + secrets.token_hex(8)
         self._box: Box | None = None
@@ -96,7 +98,7 @@ class InterpreterExecutor:
         return opened.hello
 
     async def _open(self) -> Opened:
-        return await open_interpreter(self._pool, self._id, self._env)
+        return await open_interpreter(self._pool, self._id, self._env, self._arguments)
 
     async def _use(self, opened: Opened) -> None:
         before, self._box = self._box, None

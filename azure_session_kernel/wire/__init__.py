@@ -22,7 +22,16 @@ out of one numbered *log* per boot, read as newline-delimited JSON by ``POST /ju
 
 from __future__ import annotations
 
-from .hello import MAX_VARIABLES, MAX_VARIABLES_CHARS, VARIABLE, Hello, hello_from_json
+from .hello import (
+    ARGUMENT,
+    MAX_ARGUMENTS,
+    MAX_ARGUMENTS_CHARS,
+    MAX_VARIABLES,
+    MAX_VARIABLES_CHARS,
+    VARIABLE,
+    Hello,
+    hello_from_json,
+)
 from .json_text import WireError, dump, load
 from .limits import (
     JUPYTER_PROTOCOL,
@@ -59,9 +68,12 @@ from .messages import (
 from .parts import PartAssembler, split_body
 
 __all__ = [
+    "ARGUMENT",
     "CHANNELS",
     "JUPYTER_PROTOCOL",
     "KEEPALIVE_S",
+    "MAX_ARGUMENTS",
+    "MAX_ARGUMENTS_CHARS",
     "MAX_ASSEMBLED_BYTES",
     "MAX_BODY_BYTES",
     "MAX_LINE_BYTES",

@@ -13,6 +13,10 @@ from .limits import MAX_BODY_BYTES, MAX_READ_S
 VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 MAX_VARIABLES: Final = 200
 MAX_VARIABLES_CHARS: Final = 128 * 1024
+#: Arguments of a command line that a hello may carry.
+ARGUMENT: Final = re.compile(r"--[A-Z]\w{0,99}\.\w{1,100}=[^\0]*", re.DOTALL)
+MAX_ARGUMENTS: Final = 200
+MAX_ARGUMENTS_CHARS: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ MODULES: Final = (
     "tap",
     "main_thread",
     "arrivals",
+    "arguments",
     "mailbox",
     "install",
 )

@@ -7,7 +7,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -48,18 +48,23 @@ class Opened:
     chunk: int = 0
 
 
-async def open_interpreter(pool: BuiltinPool, reader: str, env: Mapping[str, str]) -> Opened:
+async def open_interpreter(
+    pool: BuiltinPool, reader: str, env: Mapping[str, str], arguments: Sequence[str] = ()
+) -> Opened:
     """Install our modules, unless they are there, and find their folder.
 
     :raises PoolError: also for a pool that is busy with an earlier cell (``PoolUnavailable``).
     """
     boot = "b-" + secrets.token_hex(8)
-    payload = {"do": "setup", "boot": boot, "reader": reader, "env": dict(env)}
+    payload: dict[str, Any] = {"do": "setup", "boot": boot, "reader": reader, "env": dict(env)}
+    payload["arguments"] = list(arguments)
     execution = await pool.first_execution(installing(payload), SETUP_S)
     answer = said(execution.stdout)
     if answer is None or not _BOOT.fullmatch(str(answer.get("boot"))):
         raise await _no_python(pool, execution)
     boot, python = answer["boot"], answer.get("python")
+    if answer.get("arguments"):
+        log.warning("the command line's arguments had no effect: %.300r", answer["arguments"])
     if "plain" not in answer:
         found = await _find_folder(pool, boot, reader)
         if found is not None:

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .arguments import apply
 from .arrivals import Arrivals
 from .log import LONGEST_WINDOW_S, WINDOW_S, Log
 from .packing import pack
@@ -35,6 +36,7 @@ class Mailbox:
         self.arrivals = Arrivals(self.tap, self._handle)
         self._places: dict[tuple[int, str], Place] = {}
         self._env: dict[str, str | None] = {}
+        self._configured = False
         self._execute = kernel.shell_handlers["execute_request"]
         kernel.shell_handlers["execute_request"] = self.on_execute_request
         self._ask, kernel._input_request = kernel._input_request, self.on_input_request
@@ -103,6 +105,7 @@ class Mailbox:
         """
         self.reader = payload["reader"]
         self._set_environment(payload["env"])
+        refused = self._take_arguments(payload.get("arguments", []))
         self.log.flush()
         self._places = {}
         for number, base in enumerate(bases()):
@@ -112,7 +115,7 @@ class Mailbox:
                 with contextlib.suppress(OSError):
                     place.write("hello", pack(hello))
                     self._places[number, layout] = place
-        return {"boot": self.boot, "python": platform.python_version()}
+        return {"boot": self.boot, "python": platform.python_version(), "arguments": refused}
 
     def _hello(self) -> dict[str, Any]:
         return {
@@ -124,6 +127,17 @@ class Mailbox:
             "execution_count": len(self.kernel.shell.history_manager.input_hist_raw) - 1,
             "info": {**self.kernel.kernel_info, "supported_features": []},
         }
+
+    def _take_arguments(self, arguments: list[str]) -> str:
+        """Once, and before the first cell. Why they had no effect, or not all of it."""
+        fresh = not self._configured and self.tap.last is None
+        self._configured = True
+        try:
+            if arguments and fresh:
+                apply(self.kernel, arguments)
+        except (Exception, SystemExit) as error:  # ipykernel would not have started
+            return f"{type(error).__name__}: {error}"[:300]
+        return ""
 
     def _set_environment(self, env: dict[str, str]) -> None:
         for name, value in self._env.items():
