@@ -124,6 +124,13 @@ def _register_interpreter(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="decode names of files twice, as Microsoft's published proxy does",
     )
+    add(
+        "--health-check",
+        type=_seconds,
+        default=Builtin.health_check_s,
+        metavar="S",
+        help="let its proxy run 1+1 in the kernel so often, as Microsoft's does each 15 s (never)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -160,8 +167,10 @@ def _kind(args: argparse.Namespace) -> Kind:
     if args.kind == "oneshot":
         return oneshot(OneShot(args.program, args.run_limit, args.output_limit))
     if args.kind == "interpreter":
-        limit_s, decode = args.execution_limit, args.decode_names
-        return interpreter(Builtin(args.container_type, args.api_versions, limit_s, decode))
+        names = (args.container_type, args.api_versions)
+        return interpreter(
+            Builtin(*names, args.execution_limit, args.decode_names, args.health_check)
+        )
     return KINDS[args.kind]
 
 

@@ -25,12 +25,14 @@ class Builtin:
     :ivar api_versions: those that the pool supports.
     :ivar limit_s: the ceiling of one execution, in seconds (azure/README 6.3).
     :ivar decode_names: names of files are decoded twice, as Microsoft's published proxy does.
+    :ivar health_check_s: how often the proxy runs a line of its own in the kernel; 0: never.
     """
 
     container_type: str = "PythonLTS"
     api_versions: tuple[str, ...] = API_VERSIONS
     limit_s: float = 220.0
     decode_names: bool = False
+    health_check_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ def _module(name: str) -> Sequence[str]:
 def interpreter(builtin: Builtin) -> Kind:
     """A built-in code interpreter: Azure's own data plane over an ipykernel (azure/README 6)."""
     options = ("--container-type", builtin.container_type, "--execution-limit", builtin.limit_s)
+    check = ("--health-check", builtin.health_check_s)
     names = ("--decode-names",) if builtin.decode_names else ()
-    command = (*_module("localpool.interpreter"), *map(str, options), *names)
+    command = (*_module("localpool.interpreter"), *map(str, options + check), *names)
     return Kind(command, f"/subscriptions/{_SUBSCRIPTION}{_POOL}", builtin, own_data=True)
 
 

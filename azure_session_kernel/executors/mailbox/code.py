@@ -22,6 +22,7 @@ MODULES: Final = (
     "main_thread",
     "arrivals",
     "arguments",
+    "history",
     "mailbox",
     "install",
 )

@@ -48,12 +48,14 @@ class SessionOptions:
     :ivar data: ``/mnt/data`` or the folder that stands for it: the kernel's working directory.
     :ivar limit_s: the ceiling of one execution, in seconds.
     :ivar decode_names: names of files are decoded twice.
+    :ivar health_check_s: how often the kernel is asked what 1+1 is; 0: never.
     """
 
     data: Path
     limit_s: float = 220.0
     container_type: str = "PythonLTS"
     decode_names: bool = False
+    health_check_s: float = 0.0
 
 
 def create_app(options: SessionOptions) -> Starlette:
@@ -64,7 +66,8 @@ def create_app(options: SessionOptions) -> Starlette:
     sockets = Path(tempfile.mkdtemp(prefix="k-"))
     python = options.container_type == "PythonLTS"
     rules = replace(FILE_RULES, decode=options.decode_names)
-    runner = KernelRunner(sockets, options.data) if python else NodeRunner()
+    check_s = options.health_check_s
+    runner = KernelRunner(sockets, options.data, check_s) if python else NodeRunner()
     executions = Executions(runner, ExecutionRules(options.limit_s, OUTPUT_LIMIT_BYTES, True))
 
     @contextlib.asynccontextmanager

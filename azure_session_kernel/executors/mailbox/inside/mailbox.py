@@ -16,6 +16,7 @@ from typing import Any
 
 from .arguments import apply
 from .arrivals import Arrivals
+from .history import forget_cells, results_kept
 from .log import LONGEST_WINDOW_S, WINDOW_S, Log
 from .packing import pack
 from .place import SAYS, Place, bases, payload_of
@@ -44,7 +45,7 @@ class Mailbox:
     async def on_execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
         payload = payload_of(parent)
         if payload is None:
-            await self._execute(stream, ident, parent)
+            await self._run_others(stream, ident, parent)
             return
         count = self.kernel.execution_count
         self.kernel._publish_execute_input(parent["content"]["code"], parent, count)
@@ -59,6 +60,21 @@ class Mailbox:
         self.tap.send(iopub, "stream", said, parent=parent, ident=b"stream.stdout")
         content = {"status": "ok", "execution_count": count, "user_expressions": {}, "payload": []}
         self.tap.send(stream, "execute_reply", content, parent, ident=ident)
+
+    async def _run_others(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Somebody else's cell, the health check of a proxy for instance, is none of the user's.
+
+        Without folder there is no mailbox, and the user's own cells come this way.
+        """
+        if self.arrivals.place is None:
+            await self._execute(stream, ident, parent)
+            return
+        content = {**parent["content"], "store_history": False}
+        with results_kept(self.kernel.shell):
+            await self._execute(stream, ident, {**parent, "content": content})
+        if self.tap.last is not None:  # what a thread of the user's prints belongs to their cell
+            self.tap.set_parent(*self.tap.last, "shell")
+            self.tap.set_kernel_parent(ident, parent)
 
     async def _take(self, payload: dict[str, Any], stream: Any, ident: Any) -> dict[str, Any]:
         if payload["do"] == "setup":
@@ -160,6 +176,7 @@ class Mailbox:
             self._places = {}
             if fresh:
                 os.chdir(place.base)
+                forget_cells(self.kernel.shell)
             self.arrivals.place = self.backlog.place = place
         return place
 
