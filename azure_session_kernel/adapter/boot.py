@@ -59,6 +59,8 @@ class Boot:
         self.apart = ApartRequests()
         self.running = RunningRequests(lambda: self._process.interrupt())
         self.death: Death | None = None
+        self.was_used = False
+        """Whether it got anything to run."""
         self._delivered: dict[str, None] = {}
         self._environment: dict[str, str] = {}
         self._environment_set = asyncio.Event()
@@ -231,6 +233,7 @@ class Boot:
             if msg_id in self._delivered:
                 repeated.append(msg_id)
                 continue
+            self.was_used = True
             self._remember(msg_id)
             if _has_an_end(new[msg_id]):
                 self.running.add(msg_id, main_thread=_on_main_thread(new[msg_id]))
@@ -286,6 +289,7 @@ class Boot:
         """Send an execute request that is kept apart, see ``ApartRequests.add``."""
         header = self._session.msg_header("execute_request")
         header["msg_id"] = msg_id = self.apart.add(take, ended)
+        self.was_used = True
         self._send_raw(Message("shell", header, content))
         self.running.add(msg_id)
         return msg_id

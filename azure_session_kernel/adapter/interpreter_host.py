@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Coroutine
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 KEPT_LOGS: Final = 2
 #: Interpreters that die before they answer are started again this many times in a row.
 START_ATTEMPTS: Final = 3
+#: After so many in a row that ended by themselves without use, the next one waits for a hello.
+UNUSED_BOOTS: Final = 3
+#: The wait before another one is started unasked doubles from here, give or take a half.
+UNUSED_WAIT_S: Final = 0.25
 #: How long a restarted interpreter may take for its atexit handlers.
 EXIT_GRACE_S: Final = 0.8
 #: One comes with each kernel start; an older one than these is told of another boot instead.
@@ -63,6 +68,7 @@ class InterpreterHost:
         self._superseded_readers: dict[str, None] = {}
         self._changed = asyncio.Condition()
         self._failure = ""
+        self._unused_boots = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._transitions = asyncio.Lock()
         self._closing = False
@@ -139,7 +145,25 @@ class InterpreterHost:
             if reason == "restart":
                 await boot.ask_to_exit(EXIT_GRACE_S)
             await self._end(boot, reason, cause)
-            await self._start_boot()
+            if reason in ("restart", "interrupt") or await self._starts_unasked(boot, cause):
+                await self._start_boot()
+
+    async def _starts_unasked(self, boot: Boot, cause: str) -> bool:
+        """Not for ever, where one after another ends by itself: a start-up file can do that."""
+        self._unused_boots = 0 if boot.was_used else self._unused_boots + 1
+        if self._unused_boots < UNUSED_BOOTS:
+            if self._unused_boots:
+                longest_s = UNUSED_WAIT_S * 2**self._unused_boots
+                await asyncio.sleep(random.uniform(longest_s / 2, longest_s))  # noqa: S311
+            return True
+        async with self._changed:
+            self._failure = (
+                f"The interpreter ended by itself {self._unused_boots} times in a row, before it "
+                f"got anything to run. {cause} See the start-up files of IPython in the image."
+            )
+            log.warning("%s The next hello starts another one.", self._failure)
+            self._changed.notify_all()
+        return False
 
     def _keep_log(self, boot: Boot) -> None:
         self._ended[boot.id] = boot.log

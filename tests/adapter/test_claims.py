@@ -13,6 +13,7 @@ from azure_session_kernel.adapter.app import create_app
 from azure_session_kernel.adapter.file_calls import FileCalls
 from azure_session_kernel.adapter.interpreter_host import (
     REMEMBERED_READERS,
+    UNUSED_BOOTS,
     BootMismatch,
     InterpreterHost,
     InterpreterStarting,
@@ -83,3 +84,30 @@ def test_a_port_file_for_a_unix_socket_is_wrong_usage(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "--port-file" in done.stderr
     assert not (tmp_path / "port").exists()
+
+
+def test_interpreters_that_end_unused_are_not_started_for_ever(tmp_path: Path) -> None:
+    async def ends_by_itself(host: InterpreterHost) -> None:
+        boot = await host.running_boot(60)
+        await boot._process.kill()
+        async with host._changed:
+            await asyncio.wait_for(
+                host._changed.wait_for(lambda: host._boot not in (None, boot) or host._failure), 60
+            )
+
+    async def live() -> None:
+        host = InterpreterHost(tmp_path)
+        await host.start()
+        try:
+            for _ in range(UNUSED_BOOTS):
+                assert not host._failure
+                await ends_by_itself(host)
+            assert f"{UNUSED_BOOTS} times in a row" in host._failure
+            assert host._living == set()
+            await host.hello("reader", 60)
+            await ends_by_itself(host)
+            assert host._living == set(), "it starts one, and no more"
+        finally:
+            await host.close()
+
+    asyncio.run(live())
