@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ _PROBE_WITHIN_S: Final = 10.0
 
 # Numbers of Linux: sched.h, sys/mount.h, sys/prctl.h; os has the first two from Python 3.12 on.
 _NEW_MOUNTS, _NEW_USER = 0x00020000, 0x10000000
-_READ_ONLY, _REMOUNT, _BIND, _MOVE, _REC, _SLAVE = 0x1, 0x20, 0x1000, 0x2000, 0x4000, 0x80000
+_READ_ONLY, _REMOUNT, _BIND, _REC, _SLAVE = 0x1, 0x20, 0x1000, 0x4000, 0x80000
 _TREE = _BIND | _REC  # in a user namespace, what is mounted below can't be left out
 _CAPABILITIES_3 = 0x20080522
 
@@ -78,24 +79,19 @@ def _put_beside_the_others(folder: Path) -> None:
     What is there may be the user's home, as on WSL. Nothing else can be created in it: that would
     be lost with the session.
     """
-    stage = Path(tempfile.mkdtemp())
-    _mount(Path("tmpfs"), stage, 0, b"tmpfs", b"mode=0755")
-    for there in DATA.parent.iterdir():
-        if there.name != DATA.name:
-            _show(there, stage / there.name)
-    (stage / DATA.name).mkdir()
-    _mount(folder, stage / DATA.name, _TREE)
-    _mount(None, stage, _REMOUNT | _BIND | _READ_ONLY)
-    _mount(stage, DATA.parent, _MOVE)
-    stage.rmdir()
-
-
-def _show(there: Path, here: Path) -> None:
-    if there.is_symlink():
-        here.symlink_to(there.readlink())
-        return
-    here.mkdir() if there.is_dir() else here.touch()
-    _mount(there, here, _TREE)
+    others = [path for path in DATA.parent.iterdir() if path.name != DATA.name]
+    links = {path: path.readlink() for path in others if path.is_symlink()}
+    shown = {path: path for path in others if path not in links} | {DATA: folder}
+    # By descriptor: from the mount on, their names lead elsewhere.
+    held = {path: os.open(there, os.O_PATH) for path, there in shown.items()}
+    _mount(Path("tmpfs"), DATA.parent, 0, b"tmpfs", b"mode=0755")
+    for path, target in links.items():
+        path.symlink_to(target)
+    for path, there in held.items():
+        path.mkdir() if stat.S_ISDIR(os.fstat(there).st_mode) else path.touch()
+        _mount(Path(f"/proc/self/fd/{there}"), path, _TREE)
+        os.close(there)
+    _mount(None, DATA.parent, _REMOUNT | _BIND | _READ_ONLY)
 
 
 def _drop_capabilities() -> None:

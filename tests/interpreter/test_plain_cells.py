@@ -56,8 +56,8 @@ def _broken() -> httpx.Response:
 async def test_a_cell_without_its_answer_ends_and_the_next_one_runs(
     pool: RunningPool, answer: Callable[[], httpx.Response], ename: str, said: str
 ) -> None:
-    async with live_session(pool, transport=_answering(answer, "BAD")) as session:
-        error = error_of(await session.run("'BAD'"))
+    async with live_session(pool, transport=_answering(answer, "BAD!")) as session:
+        error = error_of(await session.run("'BAD!'"))
         assert error["ename"] == ename
         assert said in error["evalue"]
         assert result(await session.run("6 * 7")) == "42"
