@@ -149,8 +149,14 @@ class InterruptLadder:
             return
         delivery = self._begin_to_deliver(first, whatever_runs=True)
         await asyncio.wait({delivery}, timeout=REACH_S)
-        left = [] if delivery.done() else [self._reach(cell, 0.0) for cell in behind]
+        left = [] if delivery.done() else [self._give_up(cell) for cell in behind]
         await asyncio.gather(delivery, *left, *map(self._await_answer, ahead))
+
+    async def _give_up(self, cell: Request) -> None:
+        if cell.boot:
+            await self._reach(cell, 0.0)
+        else:
+            self._end(cell, not_sent())
 
     async def _await_answer(self, one: Request | Stray) -> None:
         if isinstance(one, Request) and not one.is_comm and not await _set(one.over, ANSWER_S):
@@ -229,15 +235,21 @@ class InterruptLadder:
         """
         if target in self._delivering or target.signalled_at is None:
             return target not in self._delivering
-        double_click = time.monotonic() - target.signalled_at < DOUBLE_CLICK_S
-        reaction = await self._reaction(target, asked, TRY_S)
-        if target.over.is_set() or target in self._delivering:
-            return False
-        if reaction in ("handled", "handling"):
-            return reaction == "handled" or not double_click
-        if not double_click:
-            await self._kill_unless_it_reacts(target, asked, attended=True)
-        return False
+        signalled_at = target.signalled_at
+        double_click = time.monotonic() - signalled_at < DOUBLE_CLICK_S
+        while True:
+            reaction = await self._reaction(target, asked, TRY_S)
+            if target.over.is_set() or target in self._delivering:
+                return False
+            if reaction == "handled" or (reaction == "handling" and not double_click):
+                return True
+            if not double_click:
+                await self._kill_unless_it_reacts(target, asked, attended=True)
+                return False
+            # Perhaps it only has not come to handling it yet.
+            over = await _set(target.over, LOOK_EVERY_S)
+            if over or time.monotonic() - signalled_at > DOUBLE_CLICK_S:
+                return False
 
     async def _reaction(self, target: Request | Stray, asked: str | None, timeout_s: float) -> str:
         """See ``Executor.reaction``. What the interpreter can't tell, the cell's words do."""
@@ -280,8 +292,9 @@ class InterruptLadder:
 
 
 def _has_its_turn_later(cell: Request, ahead: Sequence[Request | Stray]) -> bool:
+    """Also one that has only just come, and is not sent yet. A magic of the kernel's runs here."""
     behind = any(isinstance(one, Request) for one in ahead)
-    return behind and bool(cell.boot) and cell.on_main_thread
+    return behind and cell.on_main_thread and (bool(cell.boot) or cell.if_interrupted is None)
 
 
 async def _set(event: asyncio.Event, timeout_s: float) -> bool:

@@ -57,7 +57,9 @@ class Boot:
         self.log = MessageLog()
         self.info: dict[str, Any] = {}
         self.apart = ApartRequests()
-        self.running = RunningRequests(lambda: self._process.interrupt())
+        self.running = RunningRequests(
+            lambda: self._process.interrupt(), lambda: self._process.ignores_interrupts
+        )
         self.death: Death | None = None
         self.was_used = False
         """Whether it got anything to run."""

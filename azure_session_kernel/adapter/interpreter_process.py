@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -17,6 +19,7 @@ import zmq.asyncio
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
 
+from ..executors.mailbox.inside.main_thread import LOOK, WAKE_AFTER_S
 from . import PYTHON_ARGUMENTS
 
 log = logging.getLogger(__name__)
@@ -109,7 +112,27 @@ class InterpreterProcess:
         except (OSError, RuntimeError) as error:  # RuntimeError: it was not started
             log.warning("the interpreter can't be interrupted: %s", error)
             return False
+        for after_s in itertools.accumulate(WAKE_AFTER_S):
+            asyncio.get_running_loop().call_later(after_s, self._wake)
         return True
+
+    @property
+    def ignores_interrupts(self) -> bool:
+        """SIGINT would be lost. False where the system does not tell."""
+        pid = getattr(self._manager.provisioner, "pid", None)
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return False
+        ignored = status.partition("SigIgn:")[2].split(maxsplit=1)[:1]
+        return bool(ignored) and bool(int(ignored[0], 16) >> (signal.SIGINT - 1) & 1)
+
+    def _wake(self) -> None:
+        """As ``MainThread.wake``: SIGINT alone may come in vain."""
+        process = getattr(self._manager.provisioner, "process", None)
+        if LOOK is not None and process is not None:
+            with contextlib.suppress(OSError):
+                process.send_signal(LOOK)
 
     async def kill(self) -> None:
         """With its process group. Returns when it is gone."""

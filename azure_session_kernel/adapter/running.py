@@ -18,13 +18,18 @@ class RunningRequests:
     """Requests and comm messages that were delivered and have not ended, in their order.
 
     :param signal: sends SIGINT to the interpreter, and says whether that was possible.
+    :param ignores: whether the interpreter ignores SIGINT at this moment.
     :ivar execution_count: the newest that the interpreter has named.
     """
 
-    def __init__(self, signal: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+    def __init__(
+        self,
+        signal: Callable[[], Coroutine[Any, Any, bool]],
+        ignores: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.execution_count = 0
-        self._signal = signal
-        self._signals: set[asyncio.Task[bool]] = set()
+        self._signal, self._ignores = signal, ignores
+        self._signals: set[asyncio.Task[None]] = set()
         self._has_started: dict[str, bool] = {}
         self._on_other_threads: set[str] = set()
         self._interrupt_when_started: set[str] = set()
@@ -53,11 +58,19 @@ class RunningRequests:
         if not self._has_started[msg_id]:
             self._interrupt_when_started.add(msg_id)
             return "pending"
+        if self._ignores():
+            self._signal_when_it_is_heard(msg_id)
+            return "pending"
         return "signalled" if await self._signal() else "undelivered"
 
     def has_started(self, msg_id: str | None) -> bool | None:
-        """None when there is no such request. :param msg_id: None for whatever runs."""
-        return self._has_started.get(msg_id or self._whatever_runs() or "")
+        """False also while a promised signal waits. None when there is no such request.
+
+        :param msg_id: None for whatever runs.
+        """
+        msg_id = msg_id or self._whatever_runs() or ""
+        started = self._has_started.get(msg_id)
+        return started and msg_id not in self._interrupt_when_started
 
     def _whatever_runs(self) -> str | None:
         reached = [one for one in self._has_started if one not in self._on_other_threads]
@@ -95,7 +108,18 @@ class RunningRequests:
             return
         self._has_started[msg_id] = True
         if msg_id in self._interrupt_when_started:
+            self._signal_when_it_is_heard(msg_id)
+
+    def _signal_when_it_is_heard(self, msg_id: str) -> None:
+        self._interrupt_when_started.add(msg_id)
+        signal = asyncio.ensure_future(self._keep_promise(msg_id))
+        self._signals.add(signal)
+        signal.add_done_callback(self._signals.discard)
+
+    async def _keep_promise(self, msg_id: str) -> None:
+        """ipykernel says *busy* before it ceases to ignore SIGINT."""
+        while self._ignores() and msg_id in self._interrupt_when_started:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(SETTLE_S)
+        if msg_id in self._interrupt_when_started:
             self._interrupt_when_started.discard(msg_id)
-            signal = asyncio.ensure_future(self._signal())
-            self._signals.add(signal)
-            signal.add_done_callback(self._signals.discard)
+            await self._signal()

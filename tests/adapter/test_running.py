@@ -107,3 +107,25 @@ def test_an_interpreter_that_was_not_started_or_has_ended_can_not_be_sent_one(
         process.clean_up()
 
     asyncio.run(scenario())
+
+
+async def test_a_signal_waits_while_the_interpreter_ignores_it() -> None:
+    signals: list[None] = []
+    ignores, sent = True, asyncio.Event()
+
+    async def signal() -> bool:
+        signals.append(None)
+        sent.set()
+        return True
+
+    running = RunningRequests(signal, lambda: ignores)
+    running.add("1")
+    running.follow(Message("stdin", {"msg_type": "input_request"}, {}, {"msg_id": "1"}))
+    assert await running.interrupt("1") == "pending"
+    assert running.has_started("1") is False
+    assert not signals
+    ignores = False
+    await asyncio.wait_for(sent.wait(), 60)
+    assert running.has_started("1") is True
+    assert await running.interrupt("1") == "signalled"
+    assert len(signals) == 2

@@ -85,6 +85,17 @@ def test_a_cell_that_has_only_just_been_sent_is_interrupted(kernel: LiveKernel) 
     assert kernel.run("kept").result == "'kept'"
 
 
+def test_a_signal_that_does_not_end_the_wait_of_the_main_thread_is_followed_by_another(
+    kernel: LiveKernel,
+) -> None:
+    mask = "import signal, time; signal.pthread_sigmask(signal.{}, [signal.SIGINT])"
+    code = mask.format("SIG_BLOCK") + "; print('running', flush=True); time.sleep(600)"
+    msg_id = kernel.execute(code, allow_stdin=True)  # a person's, which is never killed at once
+    kernel.wait_for_text(msg_id, "running")
+    assert _interrupt(kernel, msg_id).error["ename"] == "KeyboardInterrupt"
+    assert kernel.run(mask.format("SIG_UNBLOCK")).status == "ok"
+
+
 def test_cells_that_wait_behind_an_interrupted_one_do_not_run(
     kernel: LiveKernel, tmp_path: Path
 ) -> None:

@@ -116,4 +116,5 @@ class Arrivals:
             os.killpg(os.getpid(), signal.SIGINT)
         else:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        threading.Thread(target=self._main_thread.wake, daemon=True).start()
         self._tap.kernel.io_loop.add_callback(int)  # a loop that waits for events looks up

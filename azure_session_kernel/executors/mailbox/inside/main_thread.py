@@ -8,6 +8,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 #: Sent to have a look. The system ignores it where Python does not handle it, and Python handles
@@ -15,6 +16,8 @@ from typing import Any
 LOOK = getattr(signal, "SIGURG", None)
 #: Code that can be reached at all is reached in a millisecond, and on busy cores in some more.
 LOOK_S = 0.4
+#: So long after SIGINT, and then after each other, the main thread is woken once more.
+WAKE_AFTER_S = (0.1, 0.4, 1.5)
 
 
 class MainThread:
@@ -44,6 +47,17 @@ class MainThread:
                 return self._seen.get(timeout=LOOK_S)
             except queue.Empty:
                 return "none"
+
+    def wake(self) -> None:
+        """Blocks for some seconds, and is for other threads.
+
+        A signal that comes when the main thread has just looked for signals, and begins a call that
+        waits, does not end that call: the next one does.
+        """
+        for pause_s in WAKE_AFTER_S:
+            time.sleep(pause_s)
+            if LOOK is not None and signal.getsignal(LOOK) == self._look:
+                signal.pthread_kill(threading.main_thread().ident or 0, LOOK)
 
     def _look(self, *_: Any) -> None:
         handler = signal.getsignal(signal.SIGINT)
