@@ -22,6 +22,7 @@ import pytest
 from nbformat import NotebookNode, v4
 
 from azure_session_kernel.commands.try_ import prepare_copy
+from azure_session_kernel.data_folder import DATA, can_make_own
 from azure_session_kernel.shipped import shipped
 from azure_session_kernel.trial.surroundings import Surroundings
 
@@ -145,7 +146,8 @@ def test_the_quickstart_runs_in_a_session_and_its_copy_is_saved(person: Person) 
     copy = person.reads("quickstart.executed.ipynb")
     assert copy.metadata.kernelspec.name == "azure-session"
     cells = {cell.id: cell for cell in copy.cells}
-    assert str(person.temporary) in texts(cells["where"])
+    folder = DATA if can_make_own() else person.temporary
+    assert f"Folder:   {folder}" in texts(cells["where"])
     assert cells["plot"].outputs[0].data["image/png"]
     assert cells["error"].outputs[0].ename == "ZeroDivisionError"
 
