@@ -356,7 +356,7 @@ class NotebookSession:
         """See ``Executor.reaction``. :raises SessionKernelError: it can't be asked."""
         if self._opening is None:
             return "unknown"
-        return await self._opening.executor.reaction(boot, msg_id, timeout_s)
+        return await self._call(self._opening.executor.reaction(boot, msg_id, timeout_s))
 
     async def kill_interpreter(self, boot: str, timeout_s: float) -> None:
         """The ladder's second step: a new boot, because the old one can't be interrupted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -71,6 +71,13 @@ class Session:
     async def send(self, boot: str, messages: Any, budget_s: float) -> None:
         self.sent.set()
         await asyncio.Event().wait()
+
+    async def ask(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        self.sent.set()
+        await asyncio.Event().wait()
+        return ""
+
+    interrupt = reaction = ask
 
     async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
         self.restarts += 1
@@ -265,10 +272,25 @@ async def test_all_who_close_wait_for_one_end_that_none_can_cancel(world: World)
     assert world.recorded() == ""
 
 
-async def test_a_send_that_is_under_way_ends_and_leaves_the_stop_unsure(world: World) -> None:
+def sends(session: NotebookSession) -> Coroutine[Any, Any, None]:
+    return session.send([], lambda boot: None)
+
+
+def interrupts(session: NotebookSession) -> Coroutine[Any, Any, str]:
+    return session.interrupt("b-1", None, LIMIT_S)
+
+
+def looks(session: NotebookSession) -> Coroutine[Any, Any, str]:
+    return session.reaction("b-1", None, LIMIT_S)
+
+
+@pytest.mark.parametrize("call", [sends, interrupts, looks])
+async def test_a_call_that_is_under_way_ends_and_leaves_the_stop_unsure(
+    world: World, call: Callable[[NotebookSession], Coroutine[Any, Any, Any]]
+) -> None:
     await world.ready()
     world.executor.may_start.set()
-    sending = asyncio.create_task(world.session.send([], lambda boot: None))
+    sending = asyncio.create_task(call(world.session))
     await world.executor.sent.wait()
     told: list[bool] = []
 
