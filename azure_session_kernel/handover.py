@@ -48,6 +48,7 @@ async def hand_over(opening: Opening) -> Handover:
         "record": str(store.record(lease).resolve()),
         "lease": asdict(lease),
         "endpoint": opening.endpoint.url,
+        "authority": opening.endpoint.authority,
         "allowed_hosts": opening.settings.allowed_hosts,
         "token": await opening.tokens.token(),
     }

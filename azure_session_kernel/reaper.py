@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -83,7 +84,8 @@ async def finish(job: dict[str, Any], *, unsure: bool) -> None:
     """
     lease = Lease(**job["lease"])
     store = LeaseStore(Path(job["record"]).parent)
-    endpoint = parse_endpoint(job["endpoint"], job["allowed_hosts"])
+    checked = parse_endpoint(job["endpoint"], job["allowed_hosts"])
+    endpoint = replace(checked, authority=job["authority"])
     sure_at = time.monotonic() + (UNSURE_S if unsure else 0.0)
     for delay in delays():
         sure = time.monotonic() >= sure_at

@@ -182,3 +182,26 @@ def test_a_kernel_that_stops_in_time_leaves_no_process(
     faulty.arm()
     wait_until(lambda: not alive(process.pid))
     wait_until(lambda: not alive(finisher.pid))
+
+
+_NO_ANSWER = """
+import asyncio
+from azure_session_kernel import ending
+ending.STOP_BUDGET_S = 1
+async def stopped(*_, **__):
+    await asyncio.Event().wait()
+ending._stopped = stopped
+"""
+
+
+def test_what_finishes_a_stop_trusts_the_pool_as_the_kernel_did(
+    start_pool: StartPool, start_kernel: StartKernel, tmp_path: Path
+) -> None:
+    pool = start_pool("--tls", "--ready-sessions", "0")
+    kernel = start_kernel({**pool.env, **hook(tmp_path, _NO_ANSWER)})
+    process, identifier = kernel.process, kernel.identifier
+    assert pool.session_processes()
+    send(kernel, "shutdown_request", restart=False)
+    wait_until(lambda: not alive(process.pid))
+    wait_until(lambda: identifier not in identifiers(kernel))
+    assert not pool.session_processes()
