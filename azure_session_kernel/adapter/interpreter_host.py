@@ -140,12 +140,13 @@ class InterpreterHost:
             if self._boot is not boot:
                 return
             self._boot = None
+            by_itself = boot.death is not None and reason not in ("restart", "interrupt")
             # Before its last entry is written: a reader can come back at any moment.
             self._keep_log(boot)
             if reason == "restart":
                 await boot.ask_to_exit(EXIT_GRACE_S)
             await self._end(boot, reason, cause)
-            if reason in ("restart", "interrupt") or await self._starts_unasked(boot, cause):
+            if not by_itself or await self._starts_unasked(boot, cause):
                 await self._start_boot()
 
     async def _starts_unasked(self, boot: Boot, cause: str) -> bool:

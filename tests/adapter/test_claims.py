@@ -111,3 +111,21 @@ def test_interpreters_that_end_unused_are_not_started_for_ever(tmp_path: Path) -
             await host.close()
 
     asyncio.run(live())
+
+
+def test_interpreters_that_are_replaced_for_their_arguments_have_not_ended_by_themselves(
+    tmp_path: Path,
+) -> None:
+    async def live() -> None:
+        host = InterpreterHost(tmp_path)
+        await host.start()
+        try:
+            boots = {(await host.running_boot(60)).id}
+            for number in range(UNUSED_BOOTS):
+                arguments = (f"--IPKernelApp.exec_lines=x = {number}",)
+                boots.add((await host.hello("reader", 60, arguments=arguments)).boot)
+            assert len(boots) == UNUSED_BOOTS + 1
+        finally:
+            await host.close()
+
+    asyncio.run(live())
