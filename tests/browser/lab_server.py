@@ -22,6 +22,7 @@ from ..conftest import NO_TLS
 
 START_LIMIT_S = 100
 STOP_LIMIT_S = 60
+RUNTIME_DIR = "runtime"
 
 ROOT = Path(__file__).parents[2]
 JUPYTERLAB = (
@@ -53,6 +54,9 @@ class LabServer:
     def page_url(self, workspace: str) -> str:
         """JupyterLab, with what was open in this workspace."""
         return f"{self.url}/lab/workspaces/{workspace}?token={self.token}"
+
+    def connection_file(self, kernel_id: str) -> Path:
+        return self.jupyter_path.with_name(RUNTIME_DIR) / f"kernel-{kernel_id}.json"
 
     def install_kernelspec(self, name: str, spec: Mapping[str, Any]) -> None:
         """Make a kernelspec known to this server alone."""
@@ -139,7 +143,7 @@ def _isolated(environment: Mapping[str, str], directory: Path) -> dict[str, str]
     return {
         **environment,
         "JUPYTER_CONFIG_DIR": str(config),
-        "JUPYTER_RUNTIME_DIR": str(directory / "runtime"),
+        "JUPYTER_RUNTIME_DIR": str(directory / RUNTIME_DIR),
         "JUPYTER_PATH": str(directory / "jupyter_path"),
         "IPYTHONDIR": str(directory / "ipython"),
     }

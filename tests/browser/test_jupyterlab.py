@@ -138,6 +138,26 @@ def test_the_stop_button_interrupts_a_loop_and_keeps_variables(open_notebook: Op
     expect(notebook.outputs(1, "text/plain")).to_have_text("True")
 
 
+def test_a_cell_that_catches_the_stop_button_goes_on_each_time(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(
+        "import time\nkept = 'kept'\nprint('training')\nfor epoch in range(3):\n"
+        "    try:\n        time.sleep(600)\n"
+        "    except KeyboardInterrupt:\n        print('skipped', epoch)",
+        "kept, epoch",
+    )
+    notebook.run(0)
+    shown = "training\n"
+    expect(notebook.output(0)).to_have_text(shown)
+    for epoch in range(3):
+        notebook.interrupt()
+        shown += f"skipped {epoch}\n"
+        expect(notebook.output(0)).to_have_text(shown)
+
+    expect(notebook.prompt(0)).to_have_text("[1]:")
+    notebook.run_to_end(1)
+    expect(notebook.outputs(1, "text/plain")).to_have_text("('kept', 2)")
+
+
 def test_restarting_the_kernel_empties_the_namespace(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook("kept = 1", "kept", "'kept' in globals()")
     notebook.run_to_end(0, 1)
