@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from ..jupyter_suites.suites import SUITES, Suite
 from .case import Case, Section
 from .channel_cases import CHANNELS
 from .comm_cases import COMMS
@@ -42,9 +43,33 @@ This page is written by the tests: `pytest tests/compat/test_document.py --write
 """
 
 
+JUPYTERS_OWN: Final = """
+## Jupyter's own suites
+
+What these projects on PyPI test with a `python3` kernel passes with this kernel in its place, on a
+local pool, apart from what the table names. It takes too long for every change:
+`python -m tests.jupyter_suites` gets the suites and runs them.
+
+| suite | test | why it is left out, or what it needs |
+| --- | --- | --- |
+"""
+
+
 def document() -> str:
     counted = f"\n{_count()}\n"
-    return HEAD + counted + "".join(_section(section) for section in SECTIONS)
+    suites = JUPYTERS_OWN + "".join(f"{line}\n" for suite in SUITES for line in _suite(suite))
+    return HEAD + counted + "".join(_section(section) for section in SECTIONS) + suites
+
+
+def _suite(suite: Suite) -> Iterator[str]:
+    name = f"{suite.project} {suite.version}"
+    files = ", ".join(f"`{file}`" for file in suite.files)
+    needs = ", ".join(f"`{key}={value}`" for key, value in suite.settings.items())
+    yield f"| {name} | {files} | {f'run with {needs}' if needs else 'nothing'} |"
+    for test, why in suite.left_out.items():
+        yield f"| {name} | `{test}` | {why} |"
+    for (file, line), (instead, why) in suite.changed.items():
+        yield f"| {name} | `{file}` with `{instead}` for `{line}` | {why} |"
 
 
 def _count() -> str:

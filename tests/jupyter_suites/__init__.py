@@ -1,0 +1,1 @@
+"""Jupyter's own suites, with this kernel standing in as ``python3``."""
