@@ -211,6 +211,8 @@ class InterruptLadder:
     async def _signal(self, target: Request | Stray, *, whatever_runs: bool) -> bool:
         """False when the target is still on its way, or can't be given the signal now."""
         msg_id = None if whatever_runs else target.msg_id
+        # Before it is asked: what comes while the answer is under way is not what it is about.
+        was_sent = not isinstance(target, Request) or target.sent.is_set()
         outcome = await self._notebook.interrupt(target.boot, msg_id, TRY_S)
         if outcome == "undelivered":
             self._delivering[target] = not_delivered()
@@ -218,7 +220,7 @@ class InterruptLadder:
         if outcome == "idle" and whatever_runs:
             self._requests.strays.none_in(target.boot)
         if outcome == "idle" and isinstance(target, Request):
-            return target.sent.is_set() or target.over.is_set()
+            return was_sent or target.over.is_set()
         return True
 
     def _is_open(self, target: Request | Stray) -> bool:

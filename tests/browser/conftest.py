@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import nbformat
 import pytest
@@ -123,7 +124,7 @@ def own_tab(browser_context: BrowserContext, jupyterlab: LabServer) -> Iterator[
     """Another tab, for a test after which JupyterLab remembers what was open in it."""
     page = browser_context.new_page()
     page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?" on a reload
-    page.goto(jupyterlab.page_url("own"))
+    page.goto(jupyterlab.page_url(f"own-{uuid4().hex}"))
     yield page
     page.close()
 
