@@ -135,17 +135,23 @@ def finishers(process: psutil.Process) -> list[psutil.Process]:
     return [p for p in process.children() if "azure_session_kernel.finisher" in p.cmdline()]
 
 
-def test_a_stop_that_is_not_confirmed_is_finished_when_the_kernel_is_killed(
-    faulty: FaultyPool, start_kernel: StartKernel
-) -> None:
-    kernel = start_kernel()
-    process, identifier, others = kernel.process, kernel.identifier, faulty.sessions() - 1
+def hand_over(faulty: FaultyPool, kernel: LiveKernel, process: psutil.Process) -> psutil.Process:
+    """Shut it down while its stop is held; the process that goes on with it."""
     held = faulty.hits().get("hold", 0)
     faulty.arm(HOLD_ONE)
     send(kernel, "shutdown_request", restart=False)
     wait_until(lambda: faulty.hits().get("hold", 0) > held)
     wait_until(lambda: finishers(process))
     (finisher,) = finishers(process)
+    return finisher
+
+
+def test_a_stop_that_is_not_confirmed_is_finished_when_the_kernel_is_killed(
+    faulty: FaultyPool, start_kernel: StartKernel
+) -> None:
+    kernel = start_kernel()
+    process, identifier, others = kernel.process, kernel.identifier, faulty.sessions() - 1
+    finisher = hand_over(faulty, kernel, process)
     for told in (*finisher.cmdline(), *finisher.environ().values()):
         assert identifier not in told
         assert faulty.token not in told
@@ -173,12 +179,7 @@ def test_a_kernel_that_stops_in_time_leaves_no_process(
     code = "from azure_session_kernel import ending\nending.HAND_OVER_S = 0\n"
     kernel = start_kernel({**faulty.env, **hook(tmp_path, code)})
     process = kernel.process
-    held = faulty.hits().get("hold", 0)
-    faulty.arm(HOLD_ONE)
-    send(kernel, "shutdown_request", restart=False)
-    wait_until(lambda: faulty.hits().get("hold", 0) > held)
-    wait_until(lambda: finishers(process))
-    (finisher,) = finishers(process)
+    finisher = hand_over(faulty, kernel, process)
     faulty.arm()
     wait_until(lambda: not alive(process.pid))
     wait_until(lambda: not alive(finisher.pid))

@@ -37,12 +37,11 @@ class MainThread:
         an ``except`` or ``finally`` that a KeyboardInterrupt led to. ``handled``: it has left
         that, or has a handler of its own. ``unknown``: this can't be found out here.
         """
-        if LOOK is None or signal.getsignal(LOOK) != self._look:
-            return "unknown"
         with self._looking:
             while not self._seen.empty():
                 self._seen.get()
-            signal.pthread_kill(threading.main_thread().ident or 0, LOOK)
+            if not self._let_look():
+                return "unknown"
             try:
                 return self._seen.get(timeout=LOOK_S)
             except queue.Empty:
@@ -56,8 +55,14 @@ class MainThread:
         """
         for pause_s in WAKE_AFTER_S:
             time.sleep(pause_s)
-            if LOOK is not None and signal.getsignal(LOOK) == self._look:
-                signal.pthread_kill(threading.main_thread().ident or 0, LOOK)
+            self._let_look()
+
+    def _let_look(self) -> bool:
+        """False where there is no such signal, or the user's code has taken it."""
+        if LOOK is None or signal.getsignal(LOOK) != self._look:
+            return False
+        signal.pthread_kill(threading.main_thread().ident or 0, LOOK)
+        return True
 
     def _look(self, *_: Any) -> None:
         handler = signal.getsignal(signal.SIGINT)
