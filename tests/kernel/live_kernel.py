@@ -108,6 +108,7 @@ class LiveKernel:
         self.km.start_kernel(env=self.env, stdout=self._sink, stderr=self._sink, **start)
         self.kc: BlockingKernelClient = self.km.client()
         self.kc.start_channels()
+        self._hangs = False
         self._seen: list[JupyterMessage] = []
         self._replies: dict[str, JupyterMessage] = {}
 
@@ -127,7 +128,13 @@ class LiveKernel:
     # -- cells ------------------------------------------------------------------------------------
 
     def execute(self, code: str, **options: Any) -> str:
-        """Send a cell without waiting; its msg_id. No stdin unless asked for, as in nbclient."""
+        """Send a cell without waiting; its msg_id. No stdin unless asked for, as in nbclient.
+
+        A kernel in which a test before has waited in vain is begun anew: one fault, one failure.
+        """
+        if self._hangs:
+            self._hangs = False
+            self.restart()
         return str(self.kc.execute(code, **{"allow_stdin": False, **options}))
 
     def run(self, code: str, *, limit_s: float = LIMIT_S, **options: Any) -> Cell:
@@ -151,6 +158,7 @@ class LiveKernel:
                 left_s = max(0.0, deadline - time.monotonic())
                 self._seen.append(self.kc.get_iopub_msg(timeout=left_s))
             except queue.Empty:
+                self._hangs = limit_s >= LIMIT_S
                 seen = [message["msg_type"] for message in self.messages_of(msg_id)]
                 text = f"not within {limit_s:.1f} s; seen: {seen[-10:]}; log: {self.logged()}"
                 raise AssertionError(text) from None

@@ -80,6 +80,8 @@ def test_a_cell_that_has_only_just_been_sent_is_interrupted(kernel: LiveKernel) 
     kernel.run("kept = 'kept'")
     for _ in range(10):
         msg_id = kernel.execute("import time; time.sleep(600)")
+        # Not before the kernel has it: the control channel may overtake the shell channel.
+        kernel.wait_for(msg_id, lambda message: message["msg_type"] == "status")
         cell = _interrupt(kernel, msg_id)
         assert cell.error["ename"] == "KeyboardInterrupt"
     assert kernel.run("kept").result == "'kept'"

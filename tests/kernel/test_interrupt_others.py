@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +135,8 @@ def test_a_cell_behind_a_request_that_waits_for_a_session_is_interrupted_and_nev
     request = waiting.kc.comm_info()
     waiting.wait_for(request, lambda message: message["msg_type"] == "status")
     msg_id = waiting.execute(f"open({str(ran)!r}, 'w')")
-    time.sleep(0.2)  # until it is here; nothing tells
-    waiting.interrupt()
-    assert waiting.finish(msg_id).error["ename"] == "KeyboardInterrupt"
+    # Nothing tells when it is here, behind the other.
+    assert waiting.interrupt_until_over(msg_id).error["ename"] == "KeyboardInterrupt"
     holder.stop()
     assert waiting.reply(request)["content"]["status"] == "ok"
     assert waiting.run("'a session at last'").result == "'a session at last'"
