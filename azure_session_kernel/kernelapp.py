@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import sys
@@ -22,6 +23,8 @@ from .within import within
 
 log = logging.getLogger(__name__)
 
+#: Of a port that is taken; Windows has a number of its own.
+IN_USE = (errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", errno.EADDRINUSE))
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: How often the parent process is looked for, in seconds.
 PARENT_POLL_S = 1.0
@@ -43,6 +46,24 @@ class AzureSessionKernelApp(IPKernelApp):
         finally:
             self.log.setLevel(level)
 
+    def _bind_socket(self, s: zmq.Socket[bytes], port: int) -> int:
+        """jupyter_client finds free ports, lets go of them and writes them down; when many kernels
+        start at once, another process may take one before this one can.
+        """
+        try:
+            return int(super()._bind_socket(s, port))  # type: ignore[no-untyped-call]
+        except zmq.ZMQError as error:
+            if error.errno not in IN_USE:
+                raise
+        self.log.critical(
+            "Port %d, which %s gives this kernel, has been taken by another process meanwhile. "
+            "No session was opened. Start the kernel again, and it gets other ports; "
+            "Jupyter's servers do so by themselves.",
+            port,
+            self.abs_connection_file,
+        )
+        sys.exit(1)
+
     def init_pdb(self) -> None:
         """Nothing is debugged in this process."""
 
@@ -54,9 +75,7 @@ class AzureSessionKernelApp(IPKernelApp):
         self.control_socket = context.socket(zmq.ROUTER)
         self.control_socket.linger = 1000
         self._apply_curve(self.control_socket)
-        self.control_port = self._bind_socket(  # type: ignore[no-untyped-call]
-            self.control_socket, self.control_port
-        )
+        self.control_port = self._bind_socket(self.control_socket, self.control_port)
         if hasattr(zmq, "ROUTER_HANDOVER"):
             self.control_socket.router_handover = 1
 
@@ -73,9 +92,7 @@ class AzureSessionKernelApp(IPKernelApp):
         self.iopub_socket.sndhwm = 0
         self.iopub_socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._apply_curve(self.iopub_socket)
-        self.iopub_port = self._bind_socket(  # type: ignore[no-untyped-call]
-            self.iopub_socket, self.iopub_port
-        )
+        self.iopub_port = self._bind_socket(self.iopub_socket, self.iopub_port)
         self.iopub_thread = None
 
     def _welcome(self, frames: list[bytes]) -> None:
