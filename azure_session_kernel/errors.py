@@ -133,6 +133,7 @@ class PoolError(SessionKernelError):
         names in ``error.source``, or "".
     :ivar body: the answer as text: at most 2,000 characters, without control characters, token
         or full identifier.
+    :ivar whole: likewise, all of it that was received.
     :ivar retry_after_s: the pool's own wish, in seconds, or None.
     :ivar reply: the answer as ``doctor`` judges it; None when the error is not about one.
     """
@@ -141,6 +142,7 @@ class PoolError(SessionKernelError):
     code: str = ""
     source: str = ""
     body: str = ""
+    whole: str = ""
     retry_after_s: float | None = None
     reply: Reply | None = None
 

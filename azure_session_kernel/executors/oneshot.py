@@ -34,7 +34,7 @@ from .oneshot_cannot import refuse_widgets, watch_plots
 from .oneshot_code import show_last_value
 from .oneshot_files import NoFiles
 from .oneshot_input import Asking, given, reads_input
-from .oneshot_outcome import outcome
+from .oneshot_outcome import outcome, without_ours
 from .oneshot_pool import OneShotPool
 from .oneshot_probe import Seen, new_boot
 from .oneshot_refusals import did_not_run, ran_after_all, told
@@ -60,13 +60,18 @@ STOP_S: Final = 10.0
 
 @dataclass(eq=False)
 class _Cell:
-    """A cell under way. :ivar sent: its request may have reached the pool."""
+    """A cell under way.
+
+    :ivar sent: its request may have reached the pool.
+    :ivar clean: any text of its answer, without what its code was sent with.
+    """
 
     message: Message
     asking: Asking
     task: asyncio.Task[None] | None = None
     sent: bool = False
     interrupted: bool = False
+    clean: Callable[[str], str] = str
 
 
 class OneShotExecutor:
@@ -182,7 +187,7 @@ class OneShotExecutor:
         except Exception as error:
             log.exception("a cell's answer could not be shown")
             result = PlainResult(failure=UnexpectedAnswer(f"{type(error).__name__} in the kernel."))
-        self._end(cell, result)
+        self._end(cell, without_ours(result, cell.clean))
 
     def _end(self, cell: _Cell, result: PlainResult) -> None:
         self._cells.pop(cell.message.msg_id, None)
@@ -198,6 +203,7 @@ class OneShotExecutor:
         silent = bool(cell.message.content.get("silent"))
         sent = show_last_value(code, wanted=not silent and not self.pool.shows_results)
         watched = watch_plots(sent.text)
+        cell.clean = lambda text: sent.unwrapped(watched.unwatched(text))
 
         async def attempt() -> Ran:
             return await self._send_once(cell, watched.text, stdin or "")

@@ -1,7 +1,8 @@
 """Reading what a one-shot pool answers: the shapes seen in the field (azure/README 3.6, 4.3, 5, 7).
 
-``{"properties": {…}}``, ``{"result": {…}}``, the same fields at the top level, and Piston's
-``{"run": {…}, "compile": {…}}``. Everything is checked, for a session is untrusted.
+``{"properties": {…}}``, ``{"result": {…}}``, the same fields at the top level or in an error, and
+Piston's ``{"run": {…}, "compile": {…}}``; one text for both streams; texts as lists of lines; a
+traceback among the words of an error. Everything is checked, for a session is untrusted.
 """
 
 from __future__ import annotations
@@ -9,21 +10,40 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..errors import UnexpectedAnswer
 from .oneshot_signals import signal_of
+from .oneshot_traceback import find_traceback, joined, split_traceback
 
 _EXCERPT_CHARS: Final = 300
+#: Of a list of what is wrong with a request.
+_FIELDS: Final = 6
+_NAME_CHARS: Final = 40
 #: A container may echo what it was sent.
 _TOKEN: Final = re.compile(r"(?i:bearer\s+)[\w.~+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _TEXTS: Final = ("stdout", "stderr")
 _CODES: Final = ("exitCode", "returnCode", "exit_code", "returncode", "return_code", "code")
 _RESULTS: Final = ("executionResult", "result")
-_KNOWN: Final = frozenset({*_TEXTS, *_CODES, "status", "signal", "executionResult", "output"})
+_KNOWN: Final = frozenset(
+    {*_TEXTS, *_CODES, "status", "success", "signal", "executionResult", "output"}
+)
+#: Where the fields may be, and which of them must be there.
+_INSIDE: Final[Mapping[str, frozenset[str]]] = {
+    "properties": _KNOWN,
+    "result": _KNOWN,
+    **dict.fromkeys(("detail", "error"), frozenset({*_TEXTS, "output"})),
+}
 
 _GOOD: Final = frozenset({"success", "succeeded", "ok", "completed", "finished"})
+#: What no cell is likely to print last.
+_TIMED_OUT: Final = re.compile(
+    r"(?i)\b(?:execution|code|process|program|script|command|cell|run)\b.{0,80}"
+    r"\b(?:timed out|timeout|time limit)\b"
+    r"|^(?:error: ?)?(?:timed out|timeout|time limit exceeded)\b"
+    r"|' timed out after [\d.]+ seconds$"
+)
 #: Piston's words for what a limit ended (azure/README 7).
 _LIMITS: Final[Mapping[str, str]] = {"to": "time", "ol": "stdout", "el": "stderr"}
 
@@ -36,6 +56,7 @@ class Ran:
     :ivar limit: ``time``, ``stdout`` or ``stderr`` when a limit of the pool ended it, else "".
     :ivar result: the value of the last expression as the pool gives it, or None.
     :ivar said: the pool's own words for a failure.
+    :ivar one_text: ``stdout`` is all that tells: there is no stderr and no exit code.
     """
 
     stdout: str = ""
@@ -46,6 +67,7 @@ class Ran:
     limit: str = ""
     result: Any = None
     said: str = ""
+    one_text: bool = False
 
 
 def read_answer(value: Any) -> Ran:
@@ -55,18 +77,32 @@ def read_answer(value: Any) -> Ran:
     if isinstance(value.get("run"), dict):
         return _piston(value)
     inner: dict[str, Any] = value
-    for name in ("properties", "result"):
-        if isinstance(value.get(name), dict) and _KNOWN & value[name].keys():
+    for name, fields in _INSIDE.items():
+        if isinstance(value.get(name), dict) and fields & value[name].keys():
             inner = {**{k: v for k, v in value.items() if k != name}, **value[name]}
             break
-    failure = said_in(inner)
-    if not _KNOWN & inner.keys() and not failure:
+    failure, traceback = said_in(inner), find_traceback(inner, but=(*_TEXTS, "output"))
+    if not _KNOWN & inner.keys() and not failure and not traceback:
         raise _unreadable(value, "one without a field that is known here")
-    return _flat(inner, failure)
+    ran = _flat(inner, failure)
+    if ran.ok or not traceback or split_traceback(ran.stderr)[1] is not None:
+        return ran
+    end = "" if ran.stderr.endswith("\n") or not ran.stderr else "\n"
+    return replace(ran, ok=False, stderr=ran.stderr + end + traceback, one_text=False)
+
+
+def from_json(text: str) -> Any:
+    """None when it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def said_in(value: Any) -> str:
-    """The words of an error body: ``{"error": {…}}``, ``{"error": "…"}``, ``{"message": "…"}``."""
+    """The words of an error body: ``{"error": {…}}``, ``{"error": "…"}``, ``{"message": "…"}``, or
+    FastAPI's list of what is wrong with a request.
+    """
     if not isinstance(value, dict):
         return ""
     error = value.get("error")
@@ -74,7 +110,41 @@ def said_in(value: Any) -> str:
         return ": ".join(_words(error, "code", "message")) or said_in(error)
     if isinstance(error, str) and error.strip():
         return error.strip()[:_EXCERPT_CHARS]
+    if isinstance(value.get("detail"), dict):
+        return said_in(value["detail"])
+    if wrong := wrong_fields(value):
+        return ", ".join(wrong)
     return " ".join(_words(value, "message", "detail", "stack"))
+
+
+def says_timed_out(line: str) -> bool:
+    """Whether a line tells of a run that took too long, as far as words do."""
+    return _TIMED_OUT.search(line) is not None
+
+
+def wrong_fields(value: Any) -> list[str]:
+    """What FastAPI finds wrong with a request, which it has not acted on; without what was sent."""
+    found = value.get("detail") if isinstance(value, dict) else None
+    if not isinstance(found, list):
+        return []
+    return [
+        f"`{name}` is required" if is_missing(one) else f"`{name}`: {excerpt(one.get('msg', ''))}"
+        for one in found[:_FIELDS]
+        if (name := field_of(one))
+    ]
+
+
+def field_of(one: Any) -> str:
+    """``body.code``, or "" when it is not an entry of such a list."""
+    place = one.get("loc") if isinstance(one, dict) else None
+    if not isinstance(place, list) or not place:
+        return ""
+    return excerpt(".".join(str(part)[:_NAME_CHARS] for part in place[:_FIELDS]).replace("`", ""))
+
+
+def is_missing(one: Mapping[str, Any]) -> bool:
+    """``missing``, or what Pydantic 1 says."""
+    return str(one.get("type")).endswith("missing")
 
 
 def excerpt(value: Any) -> str:
@@ -101,6 +171,8 @@ def _piston(value: dict[str, Any]) -> Ran:
 
 def _flat(value: dict[str, Any], said: str) -> Ran:
     status = value.get("status")
+    if isinstance(value.get("success"), bool):
+        status = "success" if value["success"] else "failed"
     word = status.strip().lower() if isinstance(status, str) else ""
     code = _exit_code(value)
     if word.isdigit():  # the exit code as text (azure/README 5, shell)
@@ -118,6 +190,7 @@ def _flat(value: dict[str, Any], said: str) -> Ran:
         limit=_LIMITS.get(word, ""),
         result=result,
         said=said,
+        one_text=code is None and value.get("stderr") is None,
     )
 
 
@@ -149,7 +222,7 @@ def _text(value: dict[str, Any], name: str) -> str:
     if text is None:
         return ""
     if isinstance(text, list) and all(isinstance(line, str) for line in text):
-        return "".join(text)
+        return joined(text)
     if not isinstance(text, str):
         raise _unreadable(value, f"one whose {name} is not text")
     return text

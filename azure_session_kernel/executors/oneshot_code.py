@@ -14,8 +14,14 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
+from .oneshot_inserted import without
+
 _CARETS: Final = re.compile(r"[ ~^]*[~^][ ~^]*")
 _AFTER: Final = "))"
+#: What any text of an answer has in it that has some of what is put around the last expression.
+_TRACES: Final = re.compile(r"\(lambda v: |\)\)\(\(")
+#: In front of a mark. Neither ``str.strip`` nor ``str.splitlines`` takes it for white space.
+MARK: Final = "\x02"
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class SentCode:
 
     def clean(self, traceback: tuple[str, ...]) -> tuple[str, ...]:
         """The lines as the user wrote them; the marks below a line move along with it."""
+        last = self.shown.rpartition("\n")[2].strip() + _AFTER
         if not self.mark:
             return traceback
         lines: list[str] = []
@@ -57,8 +64,17 @@ class SentCode:
             if self.before in line:
                 line = line.replace(f"{self.before}{self.shown}{_AFTER}", self.shown, 1)
                 line, moved = line.replace(self.before, "", 1), len(self.before)
+            elif "\n" in self.shown and line.strip() == last:
+                line = line.removesuffix(_AFTER)
             lines.append(line)
         return tuple(lines)
+
+    def unwrapped(self, text: str) -> str:
+        """Any text of an answer as if the code had been sent as the user wrote it."""
+        if not self.mark or not _TRACES.search(text):
+            return text
+        lines = self.clean(tuple(text.split("\n")))
+        return without("\n".join(lines), self.before, self.shown, _AFTER)
 
 
 def show_last_value(code: str, *, wanted: bool = True) -> SentCode:
@@ -69,8 +85,8 @@ def show_last_value(code: str, *, wanted: bool = True) -> SentCode:
         return SentCode(code)
     if _prints(last.value) or _is_silenced(code, last):
         return SentCode(code)
-    mark = "\x1e" + secrets.token_hex(4)
-    quoted = f'"\\x1e{mark[1:]}"'
+    mark = MARK + secrets.token_hex(4)
+    quoted = f'"\\x02{mark[1:]}"'
     before = f"(lambda v: None if v is None else print({quoted} + repr(v), end={quoted} + '\\n'))(("
     changed = _wrapped(code, last, before)
     if not _same_but_for_the_call(tree, _parsed(changed)):

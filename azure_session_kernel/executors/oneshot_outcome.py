@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,15 +15,16 @@ from ..errors import (
     ProgramError,
     RunFailed,
     RunTimedOut,
+    SessionKernelError,
 )
 from .base import NO_STDIN
-from .oneshot_answer import Ran, excerpt
+from .oneshot_answer import Ran, excerpt, says_timed_out
 from .oneshot_cannot import Watched, hint
 from .oneshot_code import SentCode
 from .oneshot_input import reads_input
 from .oneshot_signals import perhaps_signal_of
 from .oneshot_traceback import split_traceback
-from .plain import Failure, PlainResult, PythonError
+from .plain import PlainResult, PythonError
 
 KEEPS_NOTHING: Final = (
     "This pool keeps no variables between cells: each cell runs in a new Python process. "
@@ -32,7 +34,7 @@ NO_INPUT: Final = (
     "This pool gives a cell its input when it starts. Write the lines above the code: "
     "%%stdin, then the lines, then %%code."
 )
-_TIMED_OUT: Final = "timed out"
+_TIMED_OUT: Final = re.compile(r"(?i)tim(?:ed|e) ?out|time limit|TimeoutExpired")
 #: What ``getpass`` says where there is no terminal: nothing is echoed here.
 _ECHOES: Final = re.compile(
     r"[^\n]*GetPassWarning: Can not control echo on the terminal\.\n(?:  [^\n]*\n)?"
@@ -56,17 +58,53 @@ def outcome(
     printed_all, no_plot = watched.split(ran.stdout)
     stdout, value = sent.split(printed_all)
     text, images = shown_result(ran.result, printed_all)
-    ran = replace(ran, stderr=_ECHOES.sub("", ran.stderr))
+    ran = _judged(ran, at_its_end=bool(value or no_plot))
     result = PlainResult(stdout, ran.stderr, value or text, images, None if images else no_plot)
-    printed, error = split_traceback(ran.stderr)
-    if ran.ok or (ran.ok is None and error is None):
+    if ran.ok:
         return result
-    if error is None or ran.limit or ran.signal:
+    printed, error = split_traceback(ran.stderr)
+    if ran.limit or ran.signal:
         return replace(result, failure=_failure(ran))
+    if error is not None:
+        result = replace(result, stderr=printed)
+    elif not ran.stderr.strip() and (ran.ok is False or ran.one_text):
+        printed, error = split_traceback(stdout)
+        result = replace(result, stdout=printed)
+    if error is None:
+        return result if ran.ok is None else replace(result, failure=_failure(ran))
     hint = _hint(error, code, keeps=keeps, takes_stdin=takes_stdin)
     lines = (*sent.clean(error.traceback), *([f"\x1b[1m{hint}\x1b[0m"] if hint else []))
-    failure: Failure = replace(error, traceback=lines)
-    return replace(result, stderr=printed, failure=failure)
+    return replace(result, failure=replace(error, traceback=lines))
+
+
+def _judged(ran: Ran, *, at_its_end: bool) -> Ran:
+    """What the texts tell, where no exit code and no status does.
+
+    :param at_its_end: what stands at the end of the cell has run.
+    """
+    ran = replace(ran, stderr=_ECHOES.sub("", ran.stderr))
+    if ran.ok is not None:
+        return ran
+    if at_its_end:
+        return replace(ran, ok=True)
+    before, end, said = (ran.stdout if ran.one_text else ran.stderr).rstrip().rpartition("\n")
+    if not says_timed_out(said):
+        return ran
+    printed = "" if ran.one_text else before + end
+    return replace(ran, ok=False, limit="time", said=said, stderr=printed)
+
+
+def without_ours(result: PlainResult, clean: Callable[[str], str]) -> PlainResult:
+    """Nothing of what the code was sent with besides the user's. :param clean: any text of it."""
+    failure = result.failure
+    if isinstance(failure, SessionKernelError):
+        failure.what, failure.cause = clean(failure.what), clean(failure.cause)
+        failure.fix = clean(failure.fix)
+    elif isinstance(failure, PythonError):
+        lines = clean("\n".join(failure.traceback)).split("\n")
+        failure = PythonError(failure.ename, clean(failure.evalue), tuple(lines))
+    stdout, stderr, shown = map(clean, (result.stdout, result.stderr, result.result))
+    return replace(result, stdout=stdout, stderr=stderr, result=shown, failure=failure)
 
 
 def shown_result(value: Any, stdout: str = "") -> tuple[str, tuple[str, ...]]:
@@ -94,7 +132,7 @@ def _failure(ran: Ran) -> ProgramError:
             cause="Piston allows 1024 bytes for each stream unless it is configured otherwise.",
             fix="Print less, or raise PISTON_OUTPUT_MAX_SIZE in the image.",
         )
-    if ran.limit == "time" or _TIMED_OUT in f"{ran.said} {ran.stderr[-200:]}".lower():
+    if ran.limit == "time" or _TIMED_OUT.search(f"{ran.said} {ran.stderr[-200:]}"):
         return RunTimedOut(
             "The cell took longer than this pool allows, and was ended.",
             cause=f"The pool says: {excerpt(ran.said)}" if ran.said else "",

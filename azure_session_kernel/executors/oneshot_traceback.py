@@ -1,4 +1,4 @@
-"""A Python traceback at the end of stderr: an error in a notebook, and no output on stderr.
+"""A Python traceback at the end of a text: an error in a notebook, and no output.
 
 An ipykernel shows an exception as an ``error`` and leaves stderr to what the code itself printed
 there; graders count what is on stderr against the student. A program of its own prints both there.
@@ -6,8 +6,11 @@ there; graders count what is on stderr against the student. A program of its own
 
 from __future__ import annotations
 
+import html
+import json
 import re
-from typing import Final
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
 
 from .plain import PythonError
 
@@ -24,6 +27,61 @@ _CHAINED: Final = (
 #: The line that names the exception; in a group's traceback it stands behind a bar.
 _NAMED: Final = re.compile(r"(?:  \| )?(?P<name>[^\W\d][\w.]*)(?:: ?(?P<text>.*))?$")
 _SYNTAX_ERRORS: Final = ("SyntaxError", "IndentationError", "TabError")
+
+
+#: Where one begins in the words of an error.
+_BEGIN: Final = re.compile(
+    rf"^ *\+ Exception Group {re.escape(_HEADER)}$|{re.escape(_HEADER)}$"
+    r'|^  File "[^"\n]*", line \d+$',
+    re.MULTILINE,
+)
+#: What may hold what was sent, in an answer.
+_ECHOES: Final = ("input", "code", "properties", "files", "body", "request")
+_DEPTH: Final = 8
+
+
+def find_traceback(value: Any, *, but: Collection[str] = ()) -> str:
+    """The first traceback among the texts of an answer, or "".
+
+    :param but: names of fields that are not looked at.
+    """
+    for text in _texts(value, {*but, *_ECHOES}, _DEPTH):
+        begin = _BEGIN.search(text)
+        if begin is not None and split_traceback(text[begin.start() :])[1] is not None:
+            return text[begin.start() :]
+    return ""
+
+
+def joined(lines: Sequence[str]) -> str:
+    """A text that is given as its lines, with or without their ends."""
+    if any(line.endswith("\n") for line in lines):
+        return "".join(lines)
+    return "\n".join(lines) + ("\n" if lines and lines[-1] else "")
+
+
+def _texts(value: Any, but: Collection[str], depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        inner = _object(value)
+        if inner is None:
+            yield html.unescape(value) if value.lstrip()[:1] == "<" else value
+        elif depth:
+            yield from _texts(inner, but, depth - 1)
+    elif isinstance(value, list) and value and all(isinstance(line, str) for line in value):
+        yield joined(value)
+    elif isinstance(value, dict | list) and depth:
+        inside = (v for k, v in value.items() if k not in but) if isinstance(value, dict) else value
+        for one in inside:
+            yield from _texts(one, but, depth - 1)
+
+
+def _object(text: str) -> Any:
+    """JSON in a text of JSON; else None."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def split_traceback(stderr: str) -> tuple[str, PythonError | None]:

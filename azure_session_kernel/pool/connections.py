@@ -22,7 +22,8 @@ from .failures import NETWORK_ERRORS, answer_failure, network_failure
 
 CONNECT_TIMEOUT_S: Final = 10.0
 WRITE_TIMEOUT_S: Final = 30.0
-_MAX_ERROR_BYTES: Final = 64 * 1024
+#: What a cell printed may come in such an answer.
+_MAX_ERROR_BYTES: Final = 1024 * 1024
 #: One long read, sends, interrupts and completions at once, and room for files.
 _MAX_CONNECTIONS: Final = 20
 #: Kestrel keeps idle connections 130 s; uvicorn, under the local pool, 5 s. As long as they allow:

@@ -95,6 +95,7 @@ def answer_failure(call: Call, status: int, headers: Mapping[str, str], body: by
         cause, fix = _two_sentences(call, reply)
     error = kind(what, cause=cause, fix=fix)
     error.status, error.code, error.body, error.reply = status, reply.code, reply.body, reply
+    error.whole = call.clean(body.decode("utf-8", "replace"), len(body))
     error.source = call.clean(_envelope(body)[1], 100)
     error.retry_after_s = _retry_after_s(headers)
     return error

@@ -214,7 +214,7 @@ def test_a_container_that_runs_no_python_is_named_with_what_it_said() -> None:
 def test_a_408_of_the_plain_sample_is_a_run_that_took_too_long() -> None:
     error = UnexpectedAnswer("")
     error.status = 408
-    error.body = '{"properties": {"status": "Failed", "stderr": "Execution timed out"}}'
+    error.whole = '{"properties": {"status": "Failed", "stderr": "Execution timed out"}}'
     ran = ran_after_all(error)
     assert ran is not None
     failure = outcome(ran, SentCode("1"), Watched("1"), "1", keeps=False).failure
@@ -225,11 +225,11 @@ def test_a_408_of_the_plain_sample_is_a_run_that_took_too_long() -> None:
 def test_a_failing_pool_leaves_it_open_whether_the_cell_ran_and_a_refusal_does_not() -> None:
     broken = PoolUnavailable("")
     broken.status = 500
-    broken.body = '{"error": {"code": "InternalServerError", "message": "ECONNREFUSED"}}'
+    broken.whole = '{"error": {"code": "InternalServerError", "message": "ECONNREFUSED"}}'
     assert ran_after_all(broken) is None
     unknown = told(broken)
     assert isinstance(unknown, ExecutionUnknown)
     assert "ECONNREFUSED" in unknown.what
     refused = UnexpectedAnswer("")
-    refused.status, refused.body = 400, '{"message": "python-3.99 runtime is unknown"}'
+    refused.status, refused.whole = 400, '{"message": "python-3.99 runtime is unknown"}'
     assert "has not run" in str(told(refused))
