@@ -87,6 +87,7 @@ class AzureSessionKernel(Kernel):
         self._tasks: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()
         self._sending: dict[str, asyncio.Task[None]] = {}
+        self._undelivered = ""
         folder = Path.cwd()
         self._messages = SessionMessages(
             self._front,
@@ -307,7 +308,9 @@ class AzureSessionKernel(Kernel):
         if request.message.msg_type == "debug_request":
             content |= _debugger_failure(request.message.content, error)
         if request.is_comm:
-            self.log.warning("a %s was not delivered: %s", request.message.msg_type, error)
+            if str(error) != self._undelivered:  # widgets send many of them
+                self.log.warning("a %s was not delivered: %s", request.message.msg_type, error)
+            self._undelivered = str(error)
             self._front.busy(request)
         if request.message.msg_type.endswith("_request"):
             request.reply = Message(request.channel, {"msg_type": request.reply_type}, content)

@@ -28,7 +28,7 @@ from .adapter import AdapterExecutor
 from .base import Described, Executor, ExecutorEvents, Stdin
 from .discovery_routes import HELLO, ask_all, is_about_kind, nothing_fits, routes
 from .known_kinds import Known, KnownKinds
-from .oneshot_api import DEFAULT_PATH
+from .oneshot_api import DEFAULT_PATH, FieldsWanted
 from .session_files import SessionFiles
 
 log = logging.getLogger(__name__)
@@ -161,8 +161,9 @@ class DiscoveringExecutor:
                 await self._remember(means)
                 return hello
         for answer in answers:
-            if answer.error is not None and not is_about_kind(answer.error):
-                raise answer.error
+            said = answer.error
+            if said is not None and (isinstance(said, FieldsWanted) or not is_about_kind(said)):
+                raise said
         raise nothing_fits(refused, answers)
 
     async def _start_adapter(self, budget_s: float) -> Hello:

@@ -1,18 +1,27 @@
-"""How a one-shot pool is asked to run code: two request shapes (azure/README 3.6, 4.3, 7)."""
+"""How a one-shot pool is asked to run code: three request shapes (azure/README 3.6, 4.3, 7).
+
+Where ``{"properties": {…}}`` is refused, ``{"code", "stdin"}`` is tried: the commonest of the
+shapes that people give their own programs.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ..errors import UnexpectedAnswer
+from ..errors import PoolError, UnexpectedAnswer
+from .oneshot_answer import field_of, from_json, is_missing, wrong_fields
 
 DEFAULT_PATH: Final = "/python/execute"
 #: Microsoft's plain sample; Piston's own.
 SAMPLE_PATH: Final = "/execute"
 PISTON_PATH: Final = "/api/v2/execute"
 
+#: By which a program refuses a request that it can't read.
+OTHER_SHAPE: Final = (400, 422, 500)
+_MORE_FIELDS: Final = ("stdin", "language")
 _NAMES: Final = frozenset({"python", "python3", "py"})
 
 
@@ -25,14 +34,19 @@ class NoPython(UnexpectedAnswer):
 @dataclass(frozen=True)
 class Api:
     """:ivar path: what is posted to.
-    :ivar piston_version: the runtime to name in Piston's own shape; "" for
+    :ivar piston_version: the runtime to name in Piston's own shape, or "".
+    :ivar fields: of ``{"code", "stdin", "language"}``, those that are sent at the top level; none:
         ``{"properties": {"code", "stdin"}}``.
     """
 
     path: str
     piston_version: str = ""
+    fields: tuple[str, ...] = ()
 
     def body(self, code: str, stdin: str) -> dict[str, Any]:
+        if self.fields:
+            values = {"code": code, "stdin": stdin, "language": "python"}
+            return {name: values[name] for name in self.fields}
         if not self.piston_version:
             return {"properties": {"code": code, "stdin": stdin}}
         return {
@@ -45,7 +59,53 @@ class Api:
     def __str__(self) -> str:
         if self.piston_version:
             return f"POST {self.path}, Piston's own API with Python {self.piston_version}"
+        if self.fields:
+            return f"POST {self.path} with {{{', '.join(self.fields)}}}"
         return f"POST {self.path}"
+
+
+class FieldsWanted(UnexpectedAnswer):
+    """A program that takes code takes it in a shape that this kernel does not know."""
+
+    ename = "UnexpectedAnswer"
+
+
+def next_shape(api: Api, refused: PoolError) -> Api | None:
+    """What to try next where a harmless program was refused; None: nothing more."""
+    if api.piston_version or not (isinstance(refused, NoPython) or refused.status in OTHER_SHAPE):
+        return None
+    if not api.fields:
+        return replace(api, fields=("code", "stdin"))
+    missing, extra = set[str](), set[str]()
+    for one in _wrong(refused):
+        name = field_of(one).removeprefix("body.")
+        (missing if is_missing(one) else extra).add(name)
+    kept = [name for name in api.fields if name == "code" or name not in extra]
+    more = [name for name in _MORE_FIELDS if name in missing and name not in kept]
+    fields = (*kept, *more)
+    return replace(api, fields=fields) if fields != api.fields else None
+
+
+def fields_wanted(path: str, refused: PoolError) -> FieldsWanted | None:
+    """The error for a request whose fields were refused, if that is what the answer says."""
+    wanted = wrong_fields(from_json(refused.whole))
+    if not wanted:
+        return None
+    error = FieldsWanted(
+        f"The container's `{path}` wants other fields: {', '.join(wanted)}.",
+        cause='It was asked with {"properties": {"code", "stdin"}} and with {"code"}.',
+        fix='Let the program in the image take {"code": "..."}; or set AZURE_SESSION_EXECUTE_PATH '
+        "to a path that does.",
+    )
+    error.status, error.code = refused.status, refused.code
+    error.body, error.whole = refused.body, refused.whole
+    return error
+
+
+def _wrong(refused: PoolError) -> Iterator[dict[str, Any]]:
+    value = from_json(refused.whole)
+    found = value.get("detail") if isinstance(value, dict) else None
+    yield from (one for one in found or () if field_of(one)) if isinstance(found, list) else ()
 
 
 def is_piston_path(path: str) -> bool:

@@ -7,12 +7,19 @@ import logging
 import time
 from typing import Final
 
-from ..errors import UnexpectedAnswer
+from ..errors import PoolError, UnexpectedAnswer
 from ..identity import redact
 from ..pool.client import PoolClient
 from ..wire import dump
 from .oneshot_answer import Ran, excerpt, read_answer
-from .oneshot_api import Api, is_piston_path, piston_version, runtimes_path
+from .oneshot_api import (
+    Api,
+    fields_wanted,
+    is_piston_path,
+    next_shape,
+    piston_version,
+    runtimes_path,
+)
 from .oneshot_probe import GIVEN, Seen, check_code, first_code, new_boot, read_probe
 
 log = logging.getLogger(__name__)
@@ -20,6 +27,8 @@ log = logging.getLogger(__name__)
 PROBE_S: Final = 30.0
 #: Of an answer that is not JSON, for an error.
 _READ_BYTES: Final = 20_000
+#: Statuses of refusals that need not say what is wanted.
+_WORDLESS: Final = (400, 500)
 
 
 class OneShotPool:
@@ -41,8 +50,9 @@ class OneShotPool:
     async def probe(self, boot: str) -> Seen:
         """Tell the session ``boot`` unless it knows one. :raises PoolError:"""
         if self.api is None:
-            self.api = await self._choose_api()
-        seen = read_probe(await self.execute(first_code(boot), GIVEN, PROBE_S))
+            seen = await self._find_api(await self._choose_api(), boot)
+        else:
+            seen = read_probe(await self.execute(first_code(boot), GIVEN, PROBE_S))
         self.python, self.shows_results = seen.python, seen.shows_results
         self.takes_stdin = seen.takes_stdin
         return seen
@@ -60,9 +70,11 @@ class OneShotPool:
     async def execute(self, code: str, stdin: str, timeout_s: float) -> Ran:
         """One request. :raises PoolError: as the pool answered, or an answer that can't be read."""
         assert self.api is not None  # noqa: S101
-        body = dump(self.api.body(code, stdin))
-        path = self.api.path
-        answer = await self._client.request("POST", path, body=body, timeout_s=timeout_s)
+        return await self._execute(self.api, code, stdin, timeout_s)
+
+    async def _execute(self, api: Api, code: str, stdin: str, timeout_s: float) -> Ran:
+        body = dump(api.body(code, stdin))
+        answer = await self._client.request("POST", api.path, body=body, timeout_s=timeout_s)
         self.heard_at = time.monotonic()
         try:
             return read_answer(json.loads(answer.body))
@@ -71,6 +83,25 @@ class OneShotPool:
         except UnexpectedAnswer as error:
             error.what = self._clean(error.what)
             raise
+
+    async def _find_api(self, api: Api, boot: str) -> Seen:
+        """Sets the shape that the pool takes. :raises PoolError: what helps most, if none works."""
+        refused: PoolError | None = None
+        shape: Api | None = api
+        tried: set[Api] = set()
+        while shape is not None and shape not in tried:
+            tried.add(shape)
+            try:
+                seen = read_probe(await self._execute(shape, first_code(boot), GIVEN, PROBE_S))
+            except PoolError as error:
+                shape = next_shape(shape, error)
+                if refused is None or _got_further(error, refused):
+                    refused = error
+            else:
+                self.api = shape
+                return seen
+        assert refused is not None  # noqa: S101
+        raise fields_wanted(api.path, refused) or refused
 
     async def _choose_api(self) -> Api:
         if not is_piston_path(self._path):
@@ -89,3 +120,10 @@ class OneShotPool:
 
     def _clean(self, text: str) -> str:
         return text.replace(self._client.identifier, redact(self._client.identifier))
+
+
+def _got_further(error: PoolError, before: PoolError) -> bool:
+    """An answer that can't be used says more than a refusal, and no session or network than both;
+    a refusal in FastAPI's manner says which fields are wanted.
+    """
+    return before.status is not None and error.status not in _WORDLESS

@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.errors import PoolError, PoolFull, PoolRouteNotFound
+from azure_session_kernel.errors import (
+    PoolError,
+    PoolFull,
+    PoolRouteNotFound,
+    UnexpectedAnswer,
+)
 from azure_session_kernel.executors.discovery import DiscoveringExecutor
 from azure_session_kernel.executors.known_kinds import Known, KnownKinds
 from azure_session_kernel.pool.client import PoolClient
@@ -17,7 +22,7 @@ from azure_session_kernel.pool.endpoints import parse_endpoint
 from azure_session_kernel.wire import BootEnded, Gap, Message, Oversized
 
 from ..conftest import RunningPool, StartPool
-from ..kernel.fake_front import Answer, FakeFront, FakeSession
+from ..kernel.fake_front import TOKEN, Answer, FakeFront, FakeSession
 from ..kernel.live_kernel import wait_until
 
 IDENTIFIER = "ask-discovery-of-the-kind-0123456789abcdefgh"
@@ -153,6 +158,59 @@ async def test_nothing_that_fits_names_what_each_route_answered(make: Make) -> N
     for route in ("/jupyter/hello", "/python/execute", "/executions", "/api/v2/runtimes"):
         assert route in caught.value.what
     assert "azure-session-kernel doctor" in caught.value.fix
+
+
+def _fastapi(*wanted: str, run: bytes = b"{}") -> Callable[[str, bytes], Answer]:
+    """A program that takes these fields at ``/python/execute``, and prints what it is to run."""
+
+    def respond(path: str, body: bytes) -> Answer:
+        if path != "/python/execute":
+            return Answer(404, b'{"detail":"Not Found"}')
+        sent = json.loads(body)
+        missing = [
+            {"type": "missing", "loc": ["body", name], "msg": "Field required", "input": sent}
+            for name in wanted
+            if name not in sent
+        ]
+        if missing:
+            return Answer(422, json.dumps({"detail": missing}).encode())
+        return Answer(200, run)
+
+    return respond
+
+
+async def test_a_program_that_takes_code_at_the_top_level_is_found(make: Make) -> None:
+    probed = json.dumps({"output": "ask-probe - 0 3.12.0\nask-stdin False\n"}).encode()
+    with FakeFront(_fastapi("code", "language", run=probed)) as front:
+        executor = make(front.url, TOKEN)
+        try:
+            await executor.start(30.0)
+            assert executor.name == "oneshot"
+            (how, *_) = [text for name, text in executor.session_rows() if name == "runs cells by"]
+            assert how == "POST /python/execute with {code, stdin, language}"
+        finally:
+            await executor.stop(5.0)
+            await executor.aclose()
+
+
+async def test_fields_that_nobody_knows_are_named_and_no_code_is_shown(make: Make) -> None:
+    with FakeFront(_fastapi("source", "timeout")) as front:
+        with pytest.raises(UnexpectedAnswer) as caught:
+            await _found(make(front.url, TOKEN))
+        assert caught.value.what == (
+            "The container's `/python/execute` wants other fields: `body.source` is required, "
+            "`body.timeout` is required."
+        )
+        assert "AZURE_SESSION_EXECUTE_PATH" in caught.value.fix
+        assert "ask-probe" not in str(caught.value)
+        assert front.paths.count("/python/execute") == 2
+
+
+async def test_an_answer_that_can_not_be_read_says_more_than_the_refusal_before(make: Make) -> None:
+    with FakeFront(_fastapi("code", run=b'{"own": "shape"}')) as front:
+        with pytest.raises(UnexpectedAnswer) as caught:
+            await _found(make(front.url, TOKEN))
+        assert "own" in caught.value.what
 
 
 @pytest.mark.parametrize("status", [401, 403, 429])

@@ -1,4 +1,7 @@
-"""What other people's programs answer, and what a notebook shows of it; no network."""
+"""What other people's programs answer, and what a notebook shows of it; no network.
+
+``tests/kinds/test_habits.py`` runs cells on pools that have these habits.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 from azure_session_kernel.errors import ExecutionUnknown, PoolError, PoolUnavailable
 from azure_session_kernel.errors import UnexpectedAnswer as Refused
 from azure_session_kernel.executors.oneshot_answer import Ran, read_answer, said_in
+from azure_session_kernel.executors.oneshot_api import Api, fields_wanted, next_shape
 from azure_session_kernel.executors.oneshot_cannot import Watched, watch_plots
 from azure_session_kernel.executors.oneshot_code import SentCode, show_last_value
 from azure_session_kernel.executors.oneshot_outcome import outcome, without_ours
@@ -262,6 +266,32 @@ def test_every_text_of_a_result_is_cleaned() -> None:
     result = without_ours(PlainResult(sent.text, sent.text, sent.text, (), refused), sent.unwrapped)
     texts = (result.stdout, result.stderr, result.result, refused.what, refused.cause, refused.fix)
     assert set(texts) == {"1/0"}
+
+
+# -- shapes of requests ---------------------------------------------------------------------------
+
+
+def test_fields_that_are_wanted_or_not_are_tried_until_nothing_new_is_said() -> None:
+    extra = {"type": "extra_forbidden", "loc": ["body", "stdin"], "msg": "not permitted"}
+    language = {"type": "value_error.missing", "loc": ["body", "language"], "msg": "field required"}
+    first = next_shape(Api("/run"), _failure(422, {"detail": [NO_CODE]}))
+    assert first == Api("/run", fields=("code", "stdin"))
+    second = next_shape(first, _failure(422, {"detail": [extra, language]}))
+    assert second == Api("/run", fields=("code", "language"))
+    assert second.body("1", "in") == {"code": "1", "language": "python"}
+    assert next_shape(second, _failure(422, {"detail": [NO_CODE]})) is None
+    assert next_shape(Api("/run"), _failure(404, "")) is None
+
+
+@pytest.mark.parametrize("detail", [[NO_CODE], [{**NO_CODE, "type": "value_error.missing"}]])
+def test_a_refusal_names_the_fields_and_not_what_was_sent(detail: Any) -> None:
+    error = fields_wanted("/python/execute", _failure(422, {"detail": detail}))
+    assert error is not None
+    assert (
+        error.what
+        == "The container's `/python/execute` wants other fields: `body.code` is required."
+    )
+    assert "AZURE_SESSION_EXECUTE_PATH" in error.fix
 
 
 @pytest.mark.parametrize(

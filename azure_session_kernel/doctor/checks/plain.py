@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ...errors import PoolError, UnexpectedAnswer
 from ...executors.mailbox.azure import BuiltinPool
-from ...executors.oneshot_answer import excerpt
-from ...executors.oneshot_api import PISTON_PATH, is_piston_path, piston_version
+from ...executors.oneshot_answer import excerpt, from_json, wrong_fields
+from ...executors.oneshot_api import (
+    OTHER_SHAPE,
+    PISTON_PATH,
+    Api,
+    is_piston_path,
+    piston_version,
+)
 from ...pool.client import Answer
 from ...wire import dump
 from ...within import within
@@ -81,10 +88,11 @@ async def oneshot(state: State) -> None:
     path = reply.path if reply is not None else state.evidence.execute_path
     program, begun = printing(), time.monotonic()
     if is_piston_path(path):
-        body = _piston_body(await _piston_version(state), program.code)
+        bodies = [_piston_body(await _piston_version(state), program.code)]
     else:
-        body = {"properties": {"code": program.code, "stdin": ""}}
-    value = await _post(state, path, body)
+        shapes = (Api(path), Api(path, fields=("code", "stdin")))
+        bodies = [shape.body(program.code, "") for shape in shapes]
+    value = await _post(state, path, bodies)
     if value is None or not _ran(state, value, program):
         return
     took_s = time.monotonic() - begun
@@ -165,9 +173,12 @@ def _value(answer: Answer | None) -> Any:
         return None
 
 
-async def _post(state: State, path: str, body: dict[str, Any]) -> Any:
-    """The answer's JSON; None when there is none, and then why is noted."""
-    reply, answer = await ask(state.pool, Probe("run", "POST", path, dump(body)), state.stall_s)
+async def _post(state: State, path: str, bodies: Sequence[dict[str, Any]]) -> Any:
+    """The JSON that answers one of them; None when there is none, and then why is noted."""
+    for body in bodies:
+        reply, answer = await ask(state.pool, Probe("run", "POST", path, dump(body)), state.stall_s)
+        if answer is not None or reply.status not in OTHER_SHAPE:
+            break
     if answer is None:
         _refused(state, reply)
         return None
@@ -181,7 +192,11 @@ async def _post(state: State, path: str, body: dict[str, Any]) -> Any:
 def _refused(state: State, reply: Reply) -> None:
     by = "the container" if reply.who == CONTAINER else "the pool"
     got = reply.status if reply.status is not None else reply.trouble
-    _fail(state, f"{by} answered {reply.method} {reply.path} with {got}")
+    wanted = ", ".join(wrong_fields(from_json(reply.body)))
+    _fail(
+        state,
+        f"{by} answered {reply.method} {reply.path} with {got}{wanted and f': {wanted}'}",
+    )
 
 
 def _worked(state: State, probe: str) -> bool:
