@@ -12,6 +12,7 @@ from pathlib import Path
 from ..adapter.azure_versions import API_VERSIONS
 from ..data_folder import can_make_own
 from ..localpool.faults import FaultPlan, read_plan
+from ..localpool.habits import HABITS, HEALTH_CHECK_S
 from ..localpool.kinds import (
     CONTAINER_TYPES,
     KINDS,
@@ -53,6 +54,18 @@ def register(parser: argparse.ArgumentParser) -> None:
     add("--name", default="local-pool", help="the pool's name in its messages (%(default)s)")
     add("--tls", action="store_true", help="serve https, with a certificate of its own")
     add("--exit-with-parent", action="store_true", help="end when standard input is closed")
+    add(
+        "--habit",
+        type=_habit,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a way of somebody else's pool, by --kind; may be given again: "
+        + "; ".join(
+            f"{kind}: {', '.join(f'{name} ({what})' for name, what in habits.items())}"
+            for kind, habits in HABITS.items()
+        ),
+    )
     _register_interpreter(parser)
     _register_oneshot(parser)
     faulty = parser.add_mutually_exclusive_group()
@@ -119,18 +132,6 @@ def _register_interpreter(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds that one execution may take (%(default)g, as at Azure)",
     )
-    add(
-        "--decode-names",
-        action="store_true",
-        help="decode names of files twice, as Microsoft's published proxy does",
-    )
-    add(
-        "--health-check",
-        type=_seconds,
-        default=Builtin.health_check_s,
-        metavar="S",
-        help="let its proxy run 1+1 in the kernel so often, as Microsoft's does each 15 s (never)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -164,13 +165,18 @@ def _https() -> AbstractContextManager[Surface]:
 
 
 def _kind(args: argparse.Namespace) -> Kind:
+    habits: dict[str, float] = dict(args.habit)
+    for name in habits:
+        if name not in HABITS.get(args.kind, {}):
+            raise SystemExit(f"--habit {name}: a pool of the kind {args.kind} has no such habit")
     if args.kind == "oneshot":
-        return oneshot(OneShot(args.program, args.run_limit, args.output_limit))
+        if habits and args.program != OneShot.program:
+            raise SystemExit(f"--habit: {args.program} answers in its own way only")
+        return oneshot(OneShot(args.program, args.run_limit, args.output_limit, tuple(habits)))
     if args.kind == "interpreter":
         names = (args.container_type, args.api_versions)
-        return interpreter(
-            Builtin(*names, args.execution_limit, args.decode_names, args.health_check)
-        )
+        check_s = habits.get("health-check", 0.0)
+        return interpreter(Builtin(*names, args.execution_limit, "decode-names" in habits, check_s))
     return KINDS[args.kind]
 
 
@@ -230,6 +236,15 @@ def _scenario(text: str) -> Scenario:
     near = difflib.get_close_matches(text, SCENARIOS, 1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise argparse.ArgumentTypeError(f"{text} is no scenario; {hint}--list-scenarios prints all")
+
+
+def _habit(text: str) -> tuple[str, float]:
+    """Its name, and how often it shows."""
+    name, _, every = text.partition("=")
+    known = [habit for habits in HABITS.values() for habit in habits]
+    if name not in known or (every and name != "health-check"):
+        raise argparse.ArgumentTypeError(f"{text}: it can be {', '.join(known)}")
+    return name, _seconds(every) if every else HEALTH_CHECK_S
 
 
 def _api_versions(text: str) -> tuple[str, ...]:

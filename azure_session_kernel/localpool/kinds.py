@@ -41,12 +41,14 @@ class OneShot:
 
     :ivar program: ``piston``; ``adapter``, which is Piston and ``/python/execute`` in one; or
         ``sample``, Microsoft's plain one.
+    :ivar habits: of ``habits.HABITS``, in place of ``adapter``'s own ways.
     :ivar limit_s: of one run. :ivar output_bytes: of each stream; ``sample`` has none.
     """
 
     program: str = "adapter"
     limit_s: float = 3.0
     output_bytes: int = 1024
+    habits: tuple[str, ...] = ()
 
 
 CONTAINER_TYPES: Final = ("PythonLTS", "NodeLTS", "Shell")
@@ -90,9 +92,10 @@ def oneshot(pool: OneShot) -> Kind:
     """Somebody else's container, which only runs whole programs."""
     limits = ("--run-limit", pool.limit_s, "--output-limit", pool.output_bytes)
     options = ("--program", pool.program, *map(str, limits))
+    habits = (part for habit in pool.habits for part in ("--habit", habit))
     # Piston has no /health.
     ready: Ready = "listening" if pool.program == "piston" else "health"
-    return Kind((*_module("localpool.oneshot"), *options), ready=ready, own_data=True)
+    return Kind((*_module("localpool.oneshot"), *options, *habits), ready=ready, own_data=True)
 
 
 KINDS: Final[Mapping[str, Kind]] = {

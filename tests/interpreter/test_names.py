@@ -39,7 +39,9 @@ def is_upload(request: httpx.Request) -> bool:
     return request.method == "POST" and request.url.path.endswith("/files")
 
 
-@pytest.mark.parametrize("options", [(), ("--decode-names",)], ids=["as they are", "decoded"])
+@pytest.mark.parametrize(
+    "options", [(), ("--habit", "decode-names")], ids=["as they are", "decoded"]
+)
 async def test_each_file_goes_there_and_back_under_its_own_name(
     start_pool: StartPool, tmp_path: Path, options: tuple[str, ...]
 ) -> None:

@@ -43,7 +43,7 @@ async def test_what_a_thread_prints_after_it_belongs_to_its_cell(pool: RunningPo
 
 
 async def test_a_proxy_that_checks_all_the_time_changes_no_cell(start_pool: StartPool) -> None:
-    pool = start_pool("--kind", "interpreter", "--health-check", "0.05")
+    pool = start_pool("--kind", "interpreter", "--habit", "health-check=0.05")
     async with live_session(pool) as session:
         for number in range(1, 6):
             seen = await session.run("import time; time.sleep(0.1); len(In) - 1")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
 from ..compat.front import Front
-from ..conftest import PoolOfKind
+from ..conftest import PoolOfKind, RunningPool
 
 Both = tuple[Front, Front]
 
@@ -27,7 +28,13 @@ def both(
     pool_of_kind: PoolOfKind,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Both]:
-    logs, pool = tmp_path_factory.mktemp("both"), pool_of_kind(request.module.KIND)
+    pool = pool_of_kind(request.module.KIND)
+    with both_on(pool, tmp_path_factory.mktemp("both")) as fronts:
+        yield fronts
+
+
+@contextmanager
+def both_on(pool: RunningPool, logs: Path) -> Iterator[Both]:
     with ExitStack() as stack:
         # Seeing it, ipykernel would leave out what child processes print.
         stack.enter_context(pytest.MonkeyPatch.context()).delenv("PYTEST_CURRENT_TEST")

@@ -82,7 +82,8 @@ def test_names_are_decoded_again_where_the_pool_is_told_to(
     plane: DataPlane, start_pool: StartPool
 ) -> None:
     """As a client expects that sends names percent-encoded, as to Microsoft's published proxy."""
-    with data_plane(start_pool("--kind", "interpreter", "--decode-names"), "names-0001") as twice:
+    decoding = start_pool("--kind", "interpreter", "--habit", "decode-names")
+    with data_plane(decoding, "names-0001") as twice:
         for pool, stored in ((plane, "a%20b.txt"), (twice, "a b.txt")):
             assert pool.upload("a%20b.txt", b"x").json()["name"] == stored
         assert twice.get("/files/a%2520b.txt/content").content == b"x"

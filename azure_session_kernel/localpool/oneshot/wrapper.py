@@ -5,6 +5,7 @@ Shapes, and its slip with the exit code: azure/README 7 and the end of 4.2.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from . import habits as others
 from .body import NotAnObject, read_object
 from .job import Limits, run_python
 
@@ -19,10 +21,10 @@ LANGUAGES: Final = ("python",)
 
 
 class Wrapper:
-    """:param directory: where jobs have their directories."""
+    """:param directory: where jobs have their directories. :param habits: of other adapters."""
 
-    def __init__(self, limits: Limits, directory: Path) -> None:
-        self._limits, self._directory = limits, directory
+    def __init__(self, limits: Limits, directory: Path, habits: Collection[str] = ()) -> None:
+        self._limits, self._directory, self._habits = limits, directory, habits
 
     @property
     def routes(self) -> list[Route]:
@@ -39,11 +41,16 @@ class Wrapper:
             said = {"message": "Not Found", "path": request.url.path}
             return JSONResponse({**said, "supportedLanguages": list(LANGUAGES)}, 404)
         try:
-            code, stdin = _job(await read_object(request))
+            body = await read_object(request)
+            if refusal := others.wanted_fields(body, self._habits):
+                return JSONResponse(refusal, 422)
+            code, stdin = _job(body if "code" not in body else {"properties": body})
         except NotAnObject as error:
             failure = {"code": "InternalServerError", "message": str(error)}
             return JSONResponse({"error": failure}, 500)
         run = await run_python(code, stdin, self._limits, self._directory)
+        if self._habits:
+            return JSONResponse(*others.answer(run, self._limits, self._habits))
         answer = {
             "status": "Success" if run.code == 0 else "Failed",
             "stdout": run.stdout,
