@@ -30,7 +30,7 @@ from ..wire import PROTOCOL_VERSION, BootEnded, Hello, Message
 from .base import ExecutorEvents, Stdin
 from .oneshot_answer import Ran
 from .oneshot_api import DEFAULT_PATH
-from .oneshot_cannot import refuse_widgets, watch_plots
+from .oneshot_cannot import refuse_widgets, watch
 from .oneshot_code import show_last_value
 from .oneshot_files import NoFiles
 from .oneshot_input import Asking, given, reads_input
@@ -202,7 +202,7 @@ class OneShotExecutor:
             stdin = await cell.asking.all(reads)
         silent = bool(cell.message.content.get("silent"))
         sent = show_last_value(code, wanted=not silent and not self.pool.shows_results)
-        watched = watch_plots(sent.text)
+        watched = watch(sent.text, ends=self.pool.one_text)
         cell.clean = lambda text: sent.unwrapped(watched.unwatched(text))
 
         async def attempt() -> Ran:

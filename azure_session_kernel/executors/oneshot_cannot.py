@@ -1,7 +1,8 @@
 """What a cell wants that a program of its own can't do: one sentence for each (design, section 9).
 
 Widgets are refused before the cell is sent. Whether a cell has drawn a plot is known only when it
-has run, so a line behind its last one tells; no line of the cell moves.
+has run, so a line behind its last one tells; no line of the cell moves. Where a pool gives one text
+and no exit code, such a line tells as well that the cell came to its end.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _COUNT: Final = (
     '\nif __import__("sys").modules.get("matplotlib.pyplot") and '
     '__import__("sys").modules["matplotlib.pyplot"].get_fignums(): print("{mark}", end="")\n'
 )
+_END: Final = '\nprint("{mark}", end="")\n'
 
 
 def refuse_widgets(code: str) -> None:
@@ -62,42 +64,59 @@ def _of(node: ast.AST) -> list[str]:
 @dataclass(frozen=True)
 class Watched:
     """:ivar text: the code that is sent. :ivar mark: what it prints last if a plot is open.
-    :ivar last: the line that prints it.
+    :ivar end: what it prints when it has come to its end; either "" if that is not asked.
+    :ivar last: the lines that print them.
     """
 
     text: str
     mark: str = ""
+    end: str = ""
     last: str = ""
 
-    def split(self, stdout: str) -> tuple[str, NotOnThisPool | None]:
-        """What the cell printed, and that its plot can't be shown."""
-        if not self.mark or self.mark not in stdout:
-            return stdout, None
-        printed, _, later = stdout.rpartition(self.mark)
-        return printed + later.removeprefix("\n"), NotOnThisPool(
+    def split(self, stdout: str) -> tuple[str, bool, NotOnThisPool | None]:
+        """What the cell printed, whether it came to its end, and that its plot can't be shown."""
+        stdout, ended = _without_last(stdout, self.end)
+        stdout, drawn = _without_last(stdout, self.mark)
+        if not drawn:
+            return stdout, ended, None
+        no_plot = NotOnThisPool(
             "This pool returns text only, so the plot that this cell drew can't be shown.",
             cause="The cell has run; only its plot is missing.",
             fix=_FIX,
         )
+        return stdout, True, no_plot
 
     def unwatched(self, text: str) -> str:
-        """Any text of an answer as if the line had not been sent."""
-        near = self.last and ("__import__(" in text or self.mark[1:] in text)
+        """Any text of an answer as if the lines had not been sent."""
+        near = self.last and ("__import__(" in text or "x02" in text)  # of a mark, however quoted
         return without(text, self.last) if near else text
 
 
-def watch_plots(code: str) -> Watched:
-    """The same program, and behind it the line that tells of a plot, if it may draw one."""
-    tree = _parsed(code) if _MAY_DRAW.search(code) else None
+def _without_last(stdout: str, mark: str) -> tuple[str, bool]:
+    if not mark or mark not in stdout:
+        return stdout, False
+    printed, _, later = stdout.rpartition(mark)
+    return printed + later.removeprefix("\n"), True
+
+
+def watch(code: str, *, ends: bool = False) -> Watched:
+    """The same program, and behind it a line that tells of a plot, if it may draw one.
+
+    :param ends: and one that tells that it came to its end.
+    """
+    draws = _MAY_DRAW.search(code) is not None
+    tree = _parsed(code) if draws or ends else None
     if tree is None:
         return Watched(code)
-    mark = MARK + secrets.token_hex(4)
-    last = _COUNT.replace("{mark}", f"\\x02{mark[1:]}")
+    mark, end = (MARK + secrets.token_hex(4) if wanted else "" for wanted in (draws, ends))
+    lines = ((_COUNT, mark), (_END, end))
+    last = "".join(line.replace("{mark}", f"\\x02{m[1:]}") for line, m in lines if m)
     watched = code + last
     changed = _parsed(watched)
-    if changed is None or [*map(ast.dump, changed.body[:-1])] != [*map(ast.dump, tree.body)]:
+    kept = changed.body[: len(tree.body)] if changed is not None else None
+    if kept is None or [*map(ast.dump, kept)] != [*map(ast.dump, tree.body)]:
         return Watched(code)
-    return Watched(watched, mark, last)
+    return Watched(watched, mark, end, last)
 
 
 def hint(error: PythonError, code: str) -> str:

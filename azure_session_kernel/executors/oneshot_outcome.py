@@ -55,10 +55,10 @@ def outcome(
 
     :param takes_stdin: whether cells get the standard input that they are sent with.
     """
-    printed_all, no_plot = watched.split(ran.stdout)
+    printed_all, ended, no_plot = watched.split(ran.stdout)
     stdout, value = sent.split(printed_all)
     text, images = shown_result(ran.result, printed_all)
-    ran = _judged(ran, at_its_end=bool(value or no_plot))
+    ran = _judged(ran, at_its_end=bool(value or ended))
     result = PlainResult(stdout, ran.stderr, value or text, images, None if images else no_plot)
     if ran.ok:
         return result

@@ -36,6 +36,7 @@ class OneShotPool:
     :ivar keeps: whether variables survive from cell to cell; None: not known yet.
     :ivar shows_results: it shows the value of a last expression by itself.
     :ivar takes_stdin: cells get the standard input that they are sent with.
+    :ivar one_text: cells' outputs come in one text, without an exit code.
     :ivar heard_at: when it last answered, by ``time.monotonic``.
     """
 
@@ -43,7 +44,7 @@ class OneShotPool:
         self._client, self._path = client, path
         self.api: Api | None = None
         self.keeps: bool | None = None
-        self.shows_results, self.takes_stdin = False, True
+        self.shows_results, self.takes_stdin, self.one_text = False, True, False
         self.python = ""
         self.heard_at = time.monotonic()
 
@@ -54,7 +55,7 @@ class OneShotPool:
         else:
             seen = read_probe(await self.execute(first_code(boot), GIVEN, PROBE_S))
         self.python, self.shows_results = seen.python, seen.shows_results
-        self.takes_stdin = seen.takes_stdin
+        self.takes_stdin, self.one_text = seen.takes_stdin, seen.one_text
         return seen
 
     async def probe_again(self, first: Seen) -> None:

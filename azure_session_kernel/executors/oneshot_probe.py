@@ -34,6 +34,7 @@ class Seen:
     :ivar boot: "" when the session knows none.
     :ivar shows_results: the pool shows the value of a last expression by itself.
     :ivar takes_stdin: the program got the standard input that it was sent with.
+    :ivar one_text: as in ``Ran``.
     """
 
     boot: str
@@ -41,6 +42,7 @@ class Seen:
     python: str
     shows_results: bool = False
     takes_stdin: bool = True
+    one_text: bool = False
 
 
 def new_boot() -> str:
@@ -84,4 +86,4 @@ def read_probe(ran: Ran) -> Seen:
     boot = "" if found["boot"] == "-" else found["boot"]
     shows = _RESULT in ran.stdout or (isinstance(ran.result, str) and _RESULT in ran.result)
     stdin = f"{_STDIN} False" not in ran.stdout
-    return Seen(boot, int(found["count"]), found["python"] or "", shows, stdin)
+    return Seen(boot, int(found["count"]), found["python"] or "", shows, stdin, ran.one_text)

@@ -64,6 +64,9 @@ def test_a_program_that_takes_code_and_gives_one_text(
     with _played(start_pool, tmp_path, "oneshot", *options) as both:
         _check("oneshot", both, VALUES, ERRORS, PRINTED, COUNTS)
         _shows_nothing_of_ours(both[1])
+        caught = "import traceback\ntry: 1/0\nexcept Exception: traceback.print_exc()"
+        cell = both[1].run(caught)
+        assert (cell.status, cell.text().count("ZeroDivisionError")) == ("ok", 1)
 
 
 def test_a_program_that_gives_lines_and_answers_an_error_with_400(

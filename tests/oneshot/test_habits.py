@@ -15,7 +15,7 @@ from azure_session_kernel.errors import ExecutionUnknown, PoolError, PoolUnavail
 from azure_session_kernel.errors import UnexpectedAnswer as Refused
 from azure_session_kernel.executors.oneshot_answer import Ran, read_answer, said_in
 from azure_session_kernel.executors.oneshot_api import Api, fields_wanted, next_shape
-from azure_session_kernel.executors.oneshot_cannot import Watched, watch_plots
+from azure_session_kernel.executors.oneshot_cannot import Watched, watch
 from azure_session_kernel.executors.oneshot_code import SentCode, show_last_value
 from azure_session_kernel.executors.oneshot_outcome import outcome, without_ours
 from azure_session_kernel.executors.oneshot_refusals import ran_after_all, told
@@ -96,6 +96,18 @@ def test_a_cell_whose_last_value_is_there_has_reached_its_end() -> None:
     result = _shown({"output": f"{sent.mark}7{sent.mark}\n{TRACEBACK}\n"}, sent)
     assert (result.result, result.failure) == ("7", None)
     assert result.stdout == f"{TRACEBACK}\n"
+
+
+def test_a_cell_with_one_text_is_told_to_say_that_it_came_to_its_end() -> None:
+    watched = watch("traceback.print_exc()", ends=True)
+    assert watched.text.startswith("traceback.print_exc()\n")
+    for printed in (f"{TRACEBACK}\n{watched.end}", f"{watched.end}{TRACEBACK}\n"):
+        ran = read_answer({"output": printed})
+        result = outcome(ran, SentCode(""), watched, "", keeps=False)
+        assert (result.stdout.strip(), result.failure) == (TRACEBACK, None)
+    ran = read_answer({"output": f"{TRACEBACK}\nand a second line of it\n"})
+    result = outcome(ran, SentCode(""), watched, "", keeps=False)
+    assert _error(result) == ("ZeroDivisionError", "division by zero\nand a second line of it")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +240,7 @@ CODE = "import matplotlib\nx = {'a': \"b\\n\"}\nf(x)[\n  'é']"
 )
 def test_a_text_that_echoes_a_cell_shows_the_users_code_only(quoted: Any) -> None:
     sent = show_last_value(CODE)
-    watched = watch_plots(sent.text)
+    watched = watch(sent.text, ends=True)
     text = sent.unwrapped(watched.unwatched(quoted(watched.text)))
     assert text.replace("\\n", "\n").rstrip("\n'\"}").replace("\\n", "\n") == (
         quoted(CODE + "\n\n").replace("\\n", "\n").rstrip("\n'\"}").replace("\\n", "\n")

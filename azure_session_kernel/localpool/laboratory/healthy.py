@@ -63,6 +63,13 @@ HEALTHY: Final = (
         kind=oneshot(OneShot("sample")),
     ),
     Scenario(
+        name="healthy-code-field",
+        cause="",
+        what='A program that takes {"code"}, refuses what has none with 422, and gives one text.',
+        source="FastAPI with a Pydantic model.",
+        kind=oneshot(OneShot(habits=("code-field", "one-text"))),
+    ),
+    Scenario(
         name="healthy-slow-page",
         cause="",
         what="Our adapter, behind something that never answers GET /.",
