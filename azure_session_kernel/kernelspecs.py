@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from string import Template
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpecManager
 
 from .shipped import shipped
 
@@ -43,8 +49,44 @@ def runs_this_kernel(argv: Sequence[str]) -> bool:
 
 def is_ours(folder: Path) -> bool:
     """Whether the kernelspec in ``folder`` is one of this kernel; not if it can't be read."""
+    return _ours(folder) is not None
+
+
+def kernels_found() -> dict[str, dict[str, str]]:
+    """The kernels of ours that Jupyter finds, by name, each with the ``env`` of its kernelspec."""
+    found = {}
+    for name, folder in sorted(KernelSpecManager().find_kernel_specs().items()):
+        spec = _ours(Path(folder))
+        if spec is not None:
+            env = spec.get("env")
+            pairs = env.items() if isinstance(env, dict) else ()
+            found[name] = {k: _substituted(v) for k, v in pairs if isinstance(v, str)}
+    return found
+
+
+@contextlib.contextmanager
+def environment_of(env: Mapping[str, str]) -> Iterator[None]:
+    """Within, this process has the environment of a kernel that is started with ``env``: all that
+    reads it (sign-in, proxies, Jupyter's folders) does as it does there.
+    """
+    before = dict(os.environ)
+    os.environ.update(env)
     try:
-        spec = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
-        return runs_this_kernel(spec["argv"])
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _ours(folder: Path) -> dict[str, Any] | None:
+    """What the kernelspec in ``folder`` holds; None if it is another kernel's, or unreadable."""
+    try:
+        spec: dict[str, Any] = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))
+        return spec if runs_this_kernel(spec["argv"]) else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
+        return None
+
+
+def _substituted(value: str) -> str:
+    """As jupyter_client does it before it starts a kernel."""
+    return Template(value).safe_substitute(os.environ)

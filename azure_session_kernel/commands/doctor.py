@@ -14,12 +14,14 @@ from ..doctor.examination import examine
 from ..doctor.screen import show
 from ..doctor.state import STALL_S, Options
 from ..errors import SessionKernelError
-from . import signals
+from ..kernelspecs import environment_of
+from . import kernel_choice, signals
+from .kernel_choice import Choice
 
 
 def register(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--endpoint", default="", metavar="URL", help="the pool (default: what the kernel uses)")
+    kernel_choice.register(parser)
     add("--name", default="", metavar="POOL", help="the pool by its name, with --resource-group")
     add("--resource-group", default="", metavar="RG")
     add("--subscription", default=os.environ.get("AZURE_SUBSCRIPTION_ID", ""), metavar="ID")
@@ -50,6 +52,13 @@ def run(args: argparse.Namespace) -> int:
         refuse("--name needs --subscription ID (az account show --query id --output tsv)")
     if sum(map(bool, (args.endpoint, args.name, args.direct))) > 1:
         refuse("give one of --endpoint, --name and --direct")
+    if args.kernel and args.direct:
+        refuse("--direct looks at a container, and at no kernel's pool: leave out --kernel")
+    try:
+        elsewhere = (args.name or args.direct) and not args.kernel
+        chosen = Choice("--name") if elsewhere else kernel_choice.choose(args)
+    except ValueError as error:
+        refuse(str(error))
     options = Options(
         args.endpoint,
         args.name,
@@ -57,11 +66,13 @@ def run(args: argparse.Namespace) -> int:
         args.subscription,
         args.direct,
         stall_s=args.wait,
+        source=chosen.source,
     )
     # What is logged on the way is said by the report.
     logging.getLogger("azure_session_kernel").addHandler(logging.NullHandler())
     try:
-        report = signals.run(examine(options, os.environ))
+        with environment_of(chosen.env):
+            report = signals.run(examine(options, os.environ))
     except ValueError as error:
         refuse(str(error))
     except SessionKernelError as error:

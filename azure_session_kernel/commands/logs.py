@@ -18,9 +18,12 @@ from urllib.parse import urlsplit
 
 from ..doctor.log_query import query
 from ..errors import SettingsError
+from ..kernelspecs import environment_of
 from ..pool.credentials import CREDENTIALS
 from ..pool.endpoints import parse_endpoint
-from ..settings import ENDPOINT, LOCAL, Settings
+from ..settings import LOCAL, Settings
+from . import kernel_choice
+from .kernel_choice import Choice
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -33,7 +36,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--since", default="1h", metavar="TIME", help="30m, 2h, 1d (default: %(default)s)")
     add("--session", default="", metavar="BEGINNING", help="as `sessions list` shows it: ask-abcd")
-    add("--endpoint", default="", metavar="URL", help="the pool (default: what the kernel uses)")
+    kernel_choice.register(parser)
     add("--name", default="", metavar="POOL", help="the pool's name, in place of its endpoint")
     add("--workspace", default="", metavar="ID", help="run it in this Log Analytics workspace")
     parser.set_defaults(refuse=parser.error)
@@ -45,24 +48,26 @@ def run(args: argparse.Namespace) -> int:
     if args.workspace and not _GUID.fullmatch(args.workspace):
         refuse("--workspace needs the workspace's id (customerId), a GUID: " + _WORKSPACE_COMMAND)
     try:
-        settings = None if args.name else _settings(args.endpoint)
-        pool = args.name or (_pool_name(settings) if settings is not None else "")
-        text = query(pool, since=args.since, session=args.session)
+        named = args.name and not args.kernel
+        chosen = Choice("--name") if named else kernel_choice.choose(args)
+        with environment_of(chosen.env):
+            settings = None if named else Settings.from_environ(os.environ)
+            pool = args.name or (_pool_name(settings) if settings is not None else "")
+            text = query(pool, since=args.since, session=args.session)
+            return _show(args, text, f"This is about the pool of {chosen.source}.", settings)
     except (ValueError, SettingsError) as error:
         refuse(str(error))
+
+
+def _show(args: argparse.Namespace, text: str, about: str, settings: Settings | None) -> int:
     if not args.workspace:
-        return _print(text, "")
+        return _print(text, about)
     try:
         monitor = _monitor()
     except ModuleNotFoundError:
-        return _print(text, 'To run it from here: pip install "azure-session-kernel[logs]"')
+        return _print(text, about, 'To run it from here: pip install "azure-session-kernel[logs]"')
     credential = settings.credential if settings is not None else "default"
     return _run(monitor, credential, args.workspace, text, span_of(args.since))
-
-
-def _settings(endpoint: str) -> Settings:
-    environ = {**os.environ, ENDPOINT: endpoint} if endpoint else dict(os.environ)
-    return Settings.from_environ(environ)
 
 
 def _pool_name(settings: Settings) -> str:
@@ -75,12 +80,12 @@ def _pool_name(settings: Settings) -> str:
     return urlsplit(endpoint.url).path.rpartition("/")[2] if endpoint.builtin else ""
 
 
-def _print(text: str, remark: str) -> int:
+def _print(text: str, *remarks: str) -> int:
     """The query alone on stdout, so that it can be piped; all else on stderr."""
     print(
         "Paste this into Logs of the Log Analytics workspace of the pool's environment, or give "
         f"--workspace ID. Its id is in:\n    {_WORKSPACE_COMMAND}",
-        *([remark] if remark else []),
+        *remarks,
         "Entries arrive after 2 to 5 minutes.",
         sep="\n",
         file=sys.stderr,

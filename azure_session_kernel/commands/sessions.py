@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ..errors import LocalPoolNotRunning, SessionKernelError
 from ..identity import redact
+from ..kernelspecs import environment_of, kernels_found
 from ..lease import AlreadyHeld, Lease, LeaseStore
 from ..opening import connect_to
 from ..pool.client import PoolClient
@@ -145,13 +146,17 @@ def _end_each(leases: Iterable[Lease], end: End) -> int:
 
 
 def _end(lease: Lease, end: End) -> bool:
-    try:
-        endpoint, tokens = _pool_of(lease, os.environ)
-    except LocalPoolNotRunning:
-        # Its sessions ended with the local pool; only the record is left.
-        _forget(lease)
-        return True
-    return asyncio.run(end(lease, endpoint, tokens))
+    # Signed in to that pool as its kernel was, with the hosts that are allowed there.
+    kernels = kernels_found().values()
+    env = next((env for env in kernels if env.get(ENDPOINT) == lease.endpoint_url), {})
+    with environment_of(env):
+        try:
+            endpoint, tokens = _pool_of(lease, os.environ)
+        except LocalPoolNotRunning:
+            # Its sessions ended with the local pool; only the record is left.
+            _forget(lease)
+            return True
+        return asyncio.run(end(lease, endpoint, tokens))
 
 
 def _pool_of(lease: Lease, environ: Mapping[str, str]) -> tuple[Endpoint, TokenSource]:

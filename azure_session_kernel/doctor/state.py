@@ -14,7 +14,7 @@ from ..pool.client import PoolClient
 from ..pool.credentials import TokenSource
 from ..pool.endpoints import Endpoint
 from ..pool.management import VERSIONS as SESSION_VERSIONS
-from ..settings import Settings
+from ..settings import ENDPOINT, Settings
 from .attribution import attributed
 from .evidence import Evidence, Reply
 from .result import Notes
@@ -38,13 +38,17 @@ WHY_CHARS = 300
 
 @dataclass
 class Options:
-    """What doctor was asked to look at."""
+    """What doctor was asked to look at.
+
+    :ivar source: what names the endpoint, in words, if not ``endpoint``.
+    """
 
     endpoint: str = ""
     name: str = ""
     group: str = ""
     subscription: str = ""
     direct: str = ""
+    source: str = ENDPOINT
     stall_s: float = STALL_S
     listen_s: float = LISTEN_S
 

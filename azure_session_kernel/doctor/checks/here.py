@@ -63,12 +63,11 @@ async def settings(state: State, environ: Mapping[str, str]) -> bool:
             execute_path=state.settings.execute_path,
         ),
     )
-    source = "from --endpoint" if state.options.endpoint else f"from {ENDPOINT}"
+    source = "--endpoint" if state.options.endpoint else state.options.source
     state.notes.add(
         "settings",
         OK,
-        f"executor {state.settings.executor}, credential {state.settings.credential}",
-        f"endpoint {source}",
+        f"of {source}: executor {state.settings.executor}, credential {state.settings.credential}",
         f"execute path {state.settings.execute_path}",
     )
     _note_endpoint(state)
