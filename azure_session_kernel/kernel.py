@@ -193,7 +193,7 @@ class AzureSessionKernel(Kernel):
     async def _run_magic(self, request: Request, magic: Magic) -> None:
         """A line for this kernel itself (``magics/``); then the rest of the cell, if any."""
         try:
-            await self._magics.run(request, magic, self._messages.execution_count)
+            await self._magics.run(request, magic, self._messages.counts.next)
         except SessionKernelError as error:
             self._fail(request, error)
             return
@@ -201,7 +201,7 @@ class AzureSessionKernel(Kernel):
             await self._send([request])
             return
         self._sending.pop(request.msg_id, None)
-        count = self._messages.execution_count
+        count = self._messages.counts.of(request)
         content = {"execution_count": count, "user_expressions": {}, "payload": []}
         reply = {"msg_type": request.reply_type}
         request.reply = Message(request.channel, reply, {"status": "ok", **content})
@@ -243,6 +243,8 @@ class AzureSessionKernel(Kernel):
 
         try:
             await self._comms.done(max(request.comms_before for request in requests))
+            for request in requests:
+                self._messages.counts.hand_over(request)
             await self._notebook.send([request.for_session for request in requests], on_boot)
         except asyncio.CancelledError:
             self._fail_all(requests, not_sent())
@@ -317,7 +319,7 @@ class AzureSessionKernel(Kernel):
 
     def _publish_error(self, request: Request, error: SessionKernelError) -> dict[str, Any]:
         """The outputs of a cell that failed here; what its reply has besides the error."""
-        count = self._messages.execution_count + (not request.input_published)
+        count = self._messages.counts.of(request)
         header, asked = request.message.header, request.message.content
         if not asked.get("silent"):
             if not request.input_published:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from .errors import SessionKernelError
 from .executors.base import STDIN
+from .executors.mailbox.inside.history import ELSEWHERE
 from .magics.missing import UploadHint
 from .strays import Strays
 from .wire import Message
@@ -47,6 +48,8 @@ class Request:
     :ivar stdin: what ``%%stdin`` gives the cell when it starts.
     :ivar lines: what it gives the cell's questions, instead of asking the front end.
     :ivar if_interrupted: how it ends when it is interrupted before it is sent.
+    :ivar execution_count: its number, once it has one.
+    :ivar elsewhere: cells before it of which the session hears with it (``counts.py``).
     :ivar hint: of what to upload, in its errors.
     """
 
@@ -70,6 +73,8 @@ class Request:
     stdin: str | None = None
     lines: deque[str] | None = None
     if_interrupted: SessionKernelError | None = None
+    execution_count: int | None = None
+    elsewhere: tuple[str, ...] = ()
     hint: UploadHint = field(default_factory=UploadHint)
     sent: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,6 +132,8 @@ class Request:
         metadata = self.message.metadata
         if self.stdin is not None:
             metadata = {**metadata, STDIN: self.stdin}
+        if self.elsewhere:
+            metadata = {**metadata, ELSEWHERE: list(self.elsewhere)}
         return replace(self.message, content=content, metadata=metadata)
 
     @property

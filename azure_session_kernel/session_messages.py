@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from .counts import Counts
 from .errors import SessionKernelError
 from .executors.plain import answer, output
 from .frontend import FrontEnd
@@ -33,7 +34,7 @@ class SessionMessages:
     :param fail: called when it can't, or can't any longer, answer one.
     :param answer: called with what stands for a reply, while more may come.
     :param reply_input: sends an ``input_reply`` to the session.
-    :ivar execution_count: the session's, as far as it is known here.
+    :ivar counts: the cells' numbers.
     :ivar last: the outputs that ``%session last`` shows.
     """
 
@@ -46,14 +47,14 @@ class SessionMessages:
         answer: Callable[[Request, SessionKernelError], None],
         reply_input: Callable[[Message], None],
     ) -> None:
-        self.execution_count = 0
+        self.counts = Counts()
         self.last = ShownLast()
         self._front, self._requests = front, requests
         self._finish, self._fail, self._answer = finish, fail, answer
         self._reply_input = reply_input
 
     def on_hello(self, hello: Hello) -> None:
-        self.execution_count = hello.execution_count
+        self.counts.on_hello(hello.boot, hello.execution_count)
         others = [msg_id for msg_id in hello.running if self._requests.get(msg_id) is None]
         self._requests.strays.found(hello.boot, others)
 
@@ -134,7 +135,7 @@ class SessionMessages:
         if message.msg_type == "execute_input":
             count = message.content.get("execution_count")
             if isinstance(count, int):
-                self.execution_count = count
+                self.counts.heard(request, count)
             if request is not None:
                 request.input_published = True
                 if request.rest is not None:

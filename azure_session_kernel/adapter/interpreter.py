@@ -1,10 +1,10 @@
 """The user's ipykernel, as the adapter starts it. Everything the user runs lives in this process.
 
-It differs from a plain ipykernel in six ways: its IOPub socket has no limit at which ZeroMQ drops
+It differs from a plain ipykernel in seven ways: its IOPub socket has no limit at which ZeroMQ drops
 messages silently (design, rule 4), no text makes a message impossible to send, a signal
-wakes its event loop, another tells what an interrupt has done, a comm message beside a cell that
-awaits has a busy and an idle, and it runs at a lower priority than the adapter, so that the HTTP
-loop answers while user code burns all CPUs.
+wakes its event loop, another tells what an interrupt has done, cells that the kernel itself has
+ended count, a comm message beside a cell that awaits has a busy and an idle, and it runs at a lower
+priority than the adapter, so that the HTTP loop answers while user code burns all CPUs.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tornado import ioloop
 from traitlets import Type
 
 from ..executors.mailbox.inside.arguments import apply
+from ..executors.mailbox.inside.history import count_elsewhere
 from ..executors.mailbox.inside.main_thread import MainThread
 from ..executors.mailbox.inside.packing import let_any_text_pass
 from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST, REACTION_REPLY, REACTION_REQUEST
@@ -74,6 +75,10 @@ class SessionKernel(IPythonKernel):
         super().set_parent(ident, parent, channel)  # type: ignore[no-untyped-call]
         if _beside_a_cell.get():
             self._publish_status("busy", "shell")  # type: ignore[no-untyped-call]
+
+    async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        count_elsewhere(self.shell, parent["metadata"])
+        await super().execute_request(stream, ident, parent)  # type: ignore[no-untyped-call]
 
     async def set_environment_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Called by ipykernel on its control thread, also while a cell runs.

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from ..errors import UnexpectedAnswer
 from ..wire import JUPYTER_PROTOCOL, Message
+from .mailbox.inside.history import elsewhere
 
 #: What is shown of something that could not be understood.
 EXCERPT_CHARS: Final = 80
@@ -64,7 +65,10 @@ class Counter:
         self.value = value
 
     def begin(self, request: Message) -> int:
-        """The number that ``execute_input`` shows. Counts the cell if it is one that counts."""
+        """The number that ``execute_input`` shows. Counts the cell if it is one that counts, and
+        those before it that ended in the kernel itself.
+        """
+        self.value += len(elsewhere(request.metadata))
         shown = self.value + 1
         content = request.content
         if content.get("store_history", True) and not content.get("silent"):

@@ -43,6 +43,8 @@ class MagicCells:
     async def run(self, request: Request, magic: Magic, execution_count: int) -> None:
         """The first line. What it prints are displays; a silent cell prints nothing.
 
+        :param execution_count: the cell's.
+
         :raises SessionKernelError: why it failed.
         """
         header, asked = request.message.header, request.message.content
@@ -55,8 +57,7 @@ class MagicCells:
             if not asked.get("silent") and not request.over.is_set():
                 self._front.pass_on(message, header)
 
-        count = execution_count + bool(magic.rest)
-        publish("execute_input", {"code": asked["code"], "execution_count": count})
+        publish("execute_input", {"code": asked["code"], "execution_count": execution_count})
         request.input_published = True
         request.if_interrupted = stopped()
         request.rest = magic.rest

@@ -84,7 +84,9 @@ def _fails(kernel: LiveKernel, tmp_path: Path) -> Cell:
     assert not ran.exists()
     assert cell.output_types == ["error"]
     assert kernel.reply(kernel.kc.kernel_info())["content"]["status"] == "ok"
-    assert kernel.run("print('again')").output_types == ["error"]
+    again = kernel.run("print('again')")
+    assert again.output_types == ["error"]
+    assert again.content["execution_count"] == cell.content["execution_count"] + 1
     assert cell.error["evalue"] not in kernel.logged()
     _shows_no_secret(kernel, cell)
     return cell

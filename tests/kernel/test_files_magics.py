@@ -94,17 +94,38 @@ def test_what_follows_the_first_line_runs_in_the_session(kernel: LiveKernel, fol
     assert cell.content["execution_count"] == before + 1
 
 
-def test_a_magic_looks_like_a_cell_and_counts_as_none(kernel: LiveKernel) -> None:
+def test_a_magic_looks_like_a_cell(kernel: LiveKernel) -> None:
     before = kernel.run("1").content["execution_count"]
     cell = kernel.run("%files\n\n# nothing else")
     assert cell.messages[0]["content"] == {"execution_state": "busy"}
     assert [m["msg_type"] for m in cell.messages][1:-1] == ["execute_input", "display_data"]
     assert cell.content == {
         "status": "ok",
-        "execution_count": before,
+        "execution_count": before + 1,
         "user_expressions": {},
         "payload": [],
     }
+
+
+def test_every_magic_has_a_number_of_its_own_and_a_place_in_the_sessions_history(
+    kernel: LiveKernel,
+) -> None:
+    before = int(kernel.run("1").content["execution_count"])
+    codes = ["%files", "%session help", "%files --no-such-option", "%download missing\n2", "2 + 2"]
+    cells = [kernel.run(code) for code in codes]
+    numbers = list(range(before + 1, before + 6))
+    assert [cell.content["execution_count"] for cell in cells] == numbers
+    shown = [cell.of_type("execute_input")[0]["execution_count"] for cell in cells]
+    assert shown == numbers
+    assert [cell.status for cell in cells] == ["ok", "ok", "error", "error", "ok"]
+    assert cells[-1].of_type("execute_result")[0]["execution_count"] == numbers[-1]
+    assert kernel.run(f"print(In[{before + 1}:{before + 6}])").text() == f"{codes}\n"
+    assert kernel.run(f"Out[{numbers[-1]}]").result == "4"
+
+
+def test_a_magic_without_history_takes_no_number(kernel: LiveKernel) -> None:
+    before = kernel.run("1").content["execution_count"]
+    assert kernel.run("%files", store_history=False).content["execution_count"] == before + 1
     assert kernel.run("1").content["execution_count"] == before + 1
 
 

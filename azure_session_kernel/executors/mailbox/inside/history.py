@@ -7,6 +7,21 @@ from collections.abc import Iterator
 from typing import Any
 
 UNDERS = ("_", "__", "___")
+#: In a cell's metadata: the code of the user's cells since the last one that ran here.
+ELSEWHERE = "azure_session_kernel.elsewhere"
+
+
+def elsewhere(metadata: Any) -> list[str]:
+    """Cells that have ended in the kernel itself, such as its own magics."""
+    codes = metadata.get(ELSEWHERE) if isinstance(metadata, dict) else None
+    return [str(code) for code in codes] if isinstance(codes, list) else []
+
+
+def count_elsewhere(shell: Any, metadata: Any) -> None:
+    """Each has had a number, and has a place in In and in the history."""
+    for code in elsewhere(metadata):
+        shell.history_manager.store_inputs(shell.execution_count, code)
+        shell.execution_count += 1
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 
 from .arguments import apply
 from .arrivals import Arrivals
-from .history import forget_cells, results_kept
+from .history import count_elsewhere, forget_cells, results_kept
 from .log import LONGEST_WINDOW_S, WINDOW_S, Log
 from .packing import pack
 from .place import SAYS, Place, bases, payload_of
@@ -215,6 +215,8 @@ class Mailbox:
         handler = self._execute if msg_type == "execute_request" else handlers.get(msg_type)
         if handler is None:
             return
+        if handler is self._execute:
+            count_elsewhere(self.kernel.shell, parent["metadata"])
         if not beside:
             self.arrivals.begin(message["header"]["msg_id"])
         try:
