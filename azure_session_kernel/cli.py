@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from collections.abc import Sequence
 
 from . import __version__
+from .commands.usage import Parser, in_lines
 from .errors import SessionKernelError
 from .unused import leave_out_unused
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 it failed, 2 wrong usage or input."""
     leave_out_unused()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="azure-session-kernel",
         description="A Jupyter kernel whose cells run in an Azure Container Apps session pool.",
     )
@@ -45,12 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(_missing_extra(name, error), file=sys.stderr)
                 return 1
             command.register(subparser)
-            subparser.set_defaults(run=command.run)
-    args = parser.parse_args(arguments)
+            subparser.set_defaults(run=command.run, refuse=subparser.error)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return 2
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        args.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         return int(args.run(args))
     except SessionKernelError as error:
-        print(_for_terminal(error), file=sys.stderr)
+        print(f"{type(error).__name__}: {in_lines(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -61,12 +66,3 @@ def _missing_extra(name: str, error: ModuleNotFoundError) -> str:
         f"azure-session-kernel {name} needs the package {error.name!r}, which is not installed.\n"
         '  What to do:   pip install "azure-session-kernel[local]"'
     )
-
-
-def _for_terminal(error: SessionKernelError) -> str:
-    lines = [f"{type(error).__name__}: {error.what}"]
-    if error.cause:
-        lines.append(f"  Likely cause: {error.cause}")
-    if error.fix:
-        lines.append("  What to do:   " + error.fix.replace("\n", "\n      "))
-    return "\n".join(lines)

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from .errors import EndpointMissing, IdentifierInvalid, MagicUsage, SettingsError
+from .errors import EndpointInvalid, EndpointMissing, IdentifierInvalid, MagicUsage, SettingsError
 from .magics.parse import words
 from .pool.credentials import CREDENTIALS, DEFAULT_SCOPE
-from .pool.endpoints import SHOW_COMMAND, parse_endpoint
+from .pool.endpoints import SHOW_COMMAND, UNNAMED, parse_endpoint
 from .session_env import SETTING as ENV
 from .session_env import variables_for_session
 
@@ -33,7 +33,8 @@ ON_SHUTDOWN: Final = "AZURE_SESSION_ON_SHUTDOWN"
 ALLOWED_HOSTS: Final = "AZURE_SESSION_ALLOWED_HOSTS"
 UPLOAD: Final = "AZURE_SESSION_UPLOAD"
 
-_ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
+#: The values that a setting can have; the first is its default.
+ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     EXECUTOR: ("auto", "adapter", "interpreter", "oneshot"),
     CREDENTIAL: tuple(CREDENTIALS),
     SCOPE: ("auto", "notebook", "kernel"),
@@ -83,13 +84,13 @@ class Settings:
         hosts = _hosts(_get(environ, ALLOWED_HOSTS))
         return cls(
             endpoint=_endpoint(environ, hosts),
-            executor=_choice(environ, EXECUTOR, "auto"),
+            executor=_choice(environ, EXECUTOR),
             execute_path=_execute_path(_get(environ, EXECUTE_PATH, "/python/execute")),
-            credential=_choice(environ, CREDENTIAL, "default"),
+            credential=_choice(environ, CREDENTIAL),
             token_scope=_get(environ, TOKEN_SCOPE, DEFAULT_SCOPE),
-            scope=_choice(environ, SCOPE, "auto"),
+            scope=_choice(environ, SCOPE),
             identifier=_identifier(_get(environ, IDENTIFIER)),
-            on_shutdown=_choice(environ, ON_SHUTDOWN, "stop"),
+            on_shutdown=_choice(environ, ON_SHUTDOWN),
             allowed_hosts=hosts,
             upload=_upload(_get(environ, UPLOAD)),
             env=variables_for_session(environ, _get(environ, ENV)),
@@ -101,7 +102,8 @@ def _get(environ: Mapping[str, str], name: str, default: str = "") -> str:
 
 
 def _endpoint(environ: Mapping[str, str], hosts: tuple[str, ...]) -> str:
-    value = _get(environ, ENDPOINT) or _get(environ, ENDPOINT_FALLBACK)
+    variable = ENDPOINT if _get(environ, ENDPOINT) else ENDPOINT_FALLBACK
+    value = _get(environ, variable)
     if not value:
         raise EndpointMissing(
             "No session pool is configured, so no code can run.",
@@ -112,18 +114,27 @@ def _endpoint(environ: Mapping[str, str], hosts: tuple[str, ...]) -> str:
         )
     if value.lower() == LOCAL:
         return LOCAL
-    parse_endpoint(value, hosts)
+    try:
+        parse_endpoint(value, hosts)
+    except EndpointInvalid as error:
+        what = error.what.replace(UNNAMED, variable)
+        raise EndpointInvalid(what, fix=error.fix) from None
     return value
 
 
-def _choice(environ: Mapping[str, str], name: str, default: str) -> str:
-    value = _get(environ, name, default).lower()
-    allowed = _ALLOWED[name]
+def as_option(text: str) -> str:
+    """What is said of the variable, said of ``--endpoint``, to somebody who has typed that."""
+    return text.replace(ENDPOINT, "--endpoint")
+
+
+def _choice(environ: Mapping[str, str], name: str) -> str:
+    allowed = ALLOWED[name]
+    value = _get(environ, name, allowed[0]).lower()
     if value in allowed:
         return value
     raise SettingsError(
         f"{name} is {value[:100]!r}; allowed are {', '.join(allowed)}.",
-        fix=f"Set {name}={default} (the default), or remove it.",
+        fix=f"Set {name}={allowed[0]} (the default), or remove it.",
     )
 
 

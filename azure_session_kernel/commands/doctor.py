@@ -23,8 +23,13 @@ def register(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     kernel_choice.register(parser)
     add("--name", default="", metavar="POOL", help="the pool by its name, with --resource-group")
-    add("--resource-group", default="", metavar="RG")
-    add("--subscription", default=os.environ.get("AZURE_SUBSCRIPTION_ID", ""), metavar="ID")
+    add("--resource-group", default="", metavar="RG", help="of --name")
+    add(
+        "--subscription",
+        default=os.environ.get("AZURE_SUBSCRIPTION_ID", ""),
+        metavar="ID",
+        help="of --name (default: AZURE_SUBSCRIPTION_ID)",
+    )
     add(
         "--direct",
         default="",
@@ -38,9 +43,8 @@ def register(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=STALL_S,
         metavar="S",
-        help="how long one step may go without an answer, in seconds (default: %(default)g)",
+        help="how long one step may go without an answer, in seconds",
     )
-    parser.set_defaults(refuse=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         refuse(str(error))
     options = Options(
-        args.endpoint,
+        args.endpoint or "",
         args.name,
         args.resource_group,
         args.subscription,

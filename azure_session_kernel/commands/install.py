@@ -20,7 +20,8 @@ from jupyter_core.paths import jupyter_data_dir, prefer_environment_over_user
 from .. import settings
 from ..errors import SettingsError
 from ..kernelspecs import DEFAULT_NAME, is_ours, write_spec
-from ..pool.endpoints import parse_endpoint
+from ..pool.endpoints import SHOW_COMMAND, parse_endpoint
+from .usage import in_lines
 
 #: command line option -> the variable it sets
 _OPTIONS = {
@@ -38,12 +39,17 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="the pool management endpoint, or 'local' for a local pool",
     )
-    parser.add_argument("--name", default=DEFAULT_NAME, help="kernel name (default: %(default)s)")
+    parser.add_argument("--name", default=DEFAULT_NAME, help="the kernel's name")
     parser.add_argument("--display-name", metavar="TEXT", help="the name people see in Jupyter")
     _register_places(parser)
     for option, variable in _OPTIONS.items():
-        parser.add_argument(f"--{option.replace('_', '-')}", help=f"sets {variable}")
-    parser.set_defaults(refuse=parser.error)
+        allowed = settings.ALLOWED[variable]
+        parser.add_argument(
+            f"--{option.replace('_', '-')}",
+            type=str.lower,
+            choices=allowed,
+            help=f"sets {variable} (default: {allowed[0]})",
+        )
 
 
 def _register_places(parser: argparse.ArgumentParser) -> None:
@@ -57,10 +63,12 @@ def _register_places(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 written, 1 it can't be written; 2 (by argparse) for a wrong endpoint, option or name."""
     refuse: Callable[[str], NoReturn] = args.refuse
+    if not args.endpoint.strip():
+        refuse(f"--endpoint is empty. This prints the right value, or why not:\n    {SHOW_COMMAND}")
     try:
         env = spec_environment(args)
     except SettingsError as error:
-        refuse(str(error))
+        refuse(settings.as_option(in_lines(error)))
     try:
         folder = _install(args, env)
     except ValueError as error:
@@ -144,9 +152,19 @@ def _report(folder: Path) -> str:
         lines.append("  Jupyter doesn't look there by itself. Start it with this variable set:")
         lines.append(f"    JUPYTER_PATH={folder.parent.parent}")
     elif not Path(found).samefile(folder):
-        lines.append(f"  Jupyter finds {found} first.")
-        lines.append("  What to do:   choose another --name, or remove that one.")
+        return "\n".join([*lines, *_hidden(folder, found)])
     title = KernelSpec.from_resource_dir(str(folder)).display_name
     lines.append(f"Next: open a notebook in Jupyter and choose the kernel {title!r}, or run one:")
     lines.append(f"    jupyter execute --kernel_name={folder.name} NOTEBOOK")
     return "\n".join(lines)
+
+
+def _hidden(folder: Path, found: str) -> list[str]:
+    """Another kernel of that name is in its place: said last, for that is what will be met."""
+    return [
+        "",
+        f"NOT IN USE: Jupyter takes another kernel {folder.name!r} for it, which it finds first:",
+        f"    {found}",
+        "  What to do:   install this one under another name, such as --name my-pool, or leave out",
+        "                the option for its place: then it is written where Jupyter looks first.",
+    ]

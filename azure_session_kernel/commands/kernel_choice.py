@@ -20,20 +20,22 @@ class Choice:
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--endpoint", default="", metavar="URL", help="the pool's endpoint")
+    parser.add_argument("--endpoint", metavar="URL", help="the pool's endpoint, or 'local'")
     parser.add_argument(
         "--kernel",
         default="",
         metavar="NAME",
-        help="the pool of this kernel, as `install` configured it (default: of the only one)",
+        help="the pool of this kernel, as `install` configured it (default: the only one)",
     )
 
 
 def choose(args: argparse.Namespace) -> Choice:
     """What was typed wins, then the environment, then the only kernel that is configured.
 
-    :raises ValueError: there is no such kernel, or there are several to choose from.
+    :raises ValueError: there is no such kernel, there are several to choose from, or it is empty.
     """
+    if args.endpoint is not None and not args.endpoint.strip():
+        raise ValueError("--endpoint is empty: leave it out, or say which")
     if args.kernel:
         chosen = _named(args.kernel)
     elif args.endpoint:

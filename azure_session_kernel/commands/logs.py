@@ -21,9 +21,10 @@ from ..errors import SettingsError
 from ..kernelspecs import environment_of
 from ..pool.credentials import CREDENTIALS
 from ..pool.endpoints import parse_endpoint
-from ..settings import LOCAL, Settings
+from ..settings import LOCAL, Settings, as_option
 from . import kernel_choice
 from .kernel_choice import Choice
+from .usage import in_lines
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -34,12 +35,11 @@ _WORKSPACE_COMMAND: Final = (
 
 def register(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--since", default="1h", metavar="TIME", help="30m, 2h, 1d (default: %(default)s)")
+    add("--since", default="1h", metavar="TIME", help="such as 30m, 2h, 1d")
     add("--session", default="", metavar="BEGINNING", help="as `sessions list` shows it: ask-abcd")
     kernel_choice.register(parser)
     add("--name", default="", metavar="POOL", help="the pool's name, in place of its endpoint")
     add("--workspace", default="", metavar="ID", help="run it in this Log Analytics workspace")
-    parser.set_defaults(refuse=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,8 +55,11 @@ def run(args: argparse.Namespace) -> int:
             pool = args.name or (_pool_name(settings) if settings is not None else "")
             text = query(pool, since=args.since, session=args.session)
             return _show(args, text, f"This is about the pool of {chosen.source}.", settings)
-    except (ValueError, SettingsError) as error:
+    except ValueError as error:
         refuse(str(error))
+    except SettingsError as error:
+        said = in_lines(error)
+        refuse(as_option(said) if args.endpoint else said)
 
 
 def _show(args: argparse.Namespace, text: str, about: str, settings: Settings | None) -> int:

@@ -39,19 +39,19 @@ _NO_DATA = (
 
 def register(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--kind", choices=KINDS, default="container", help="the kind of pool (%(default)s)")
-    add("--host", type=_loopback, default="127.0.0.1", help="loopback address (%(default)s)")
-    add("--port", type=_port, default=DEFAULT_PORT, help="0: any free port (%(default)s)")
-    add("--ready-sessions", type=_count, default=1, metavar="N", help="in advance (%(default)s)")
-    add("--max-sessions", type=_positive, default=10, metavar="N", help="at a time (%(default)s)")
+    add("--kind", choices=KINDS, default="container", help="the kind of pool")
+    add("--host", type=_loopback, default="127.0.0.1", help="loopback address")
+    add("--port", type=_port, default=DEFAULT_PORT, metavar="PORT", help="0: any free port")
+    add("--ready-sessions", type=_count, default=1, metavar="N", help="started in advance")
+    add("--max-sessions", type=_positive, default=10, metavar="N", help="at a time")
     add(
         "--cooldown",
         type=_seconds,
         default=300.0,
         metavar="S",
-        help="seconds without a request after which a session ends (%(default)g)",
+        help="seconds without a request after which a session ends",
     )
-    add("--name", default="local-pool", help="the pool's name in its messages (%(default)s)")
+    add("--name", default="local-pool", help="the pool's name in its messages")
     add("--tls", action="store_true", help="serve https, with a certificate of its own")
     add("--exit-with-parent", action="store_true", help="end when standard input is closed")
     add(
@@ -92,21 +92,21 @@ def _register_oneshot(parser: argparse.ArgumentParser) -> None:
         "--program",
         choices=ONESHOT_PROGRAMS,
         default=OneShot.program,
-        help="whose routes its container has (%(default)s)",
+        help="whose routes its container has",
     )
     add(
         "--run-limit",
         type=_seconds,
         default=OneShot.limit_s,
         metavar="S",
-        help="seconds that one run may take (%(default)g)",
+        help="seconds that one run may take",
     )
     add(
         "--output-limit",
         type=_size,
         default=OneShot.output_bytes,
         metavar="BYTES",
-        help="of each stream of one run (%(default)s)",
+        help="of each stream of one run",
     )
 
 
@@ -116,21 +116,21 @@ def _register_interpreter(parser: argparse.ArgumentParser) -> None:
         "--container-type",
         choices=CONTAINER_TYPES,
         default=Builtin.container_type,
-        help="the built-in pool's; only PythonLTS runs code (%(default)s)",
+        help="the built-in pool's; only PythonLTS runs code",
     )
     add(
         "--api-versions",
         type=_api_versions,
         default=Builtin.api_versions,
         metavar="V,V",
-        help="those it supports (all that the client knows)",
+        help="those it supports (default: all that the client knows)",
     )
     add(
         "--execution-limit",
         type=_seconds,
         default=Builtin.limit_s,
         metavar="S",
-        help="seconds that one execution may take (%(default)g, as at Azure)",
+        help="seconds that one execution may take (default: %(default)g, as at Azure)",
     )
 
 

@@ -37,8 +37,9 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="OPTION",
         help="an option for JupyterLab, such as --lab-option=--no-browser; may be repeated",
     )
-    parser.add_argument("--kernel-name", default=DEFAULT_NAME, help="default: %(default)s")
-    parser.set_defaults(refuse=parser.error)
+    parser.add_argument(
+        "--kernel-name", default=DEFAULT_NAME, metavar="NAME", help="the kernel to run it with"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

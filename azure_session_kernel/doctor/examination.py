@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
 from ..errors import CredentialError, SettingsError
+from ..settings import as_option
 from . import fields
 from .asking import direct_client
-from .causes import diagnose
+from .causes import Finding, diagnose
 from .checks import adapter, here, plain, routing
 from .evidence import Evidence, SettingsFault, TokenFacts
 from .network import connect
-from .result import OK, PROBLEM, Report
+from .result import OK, PROBLEM, Report, Result
 from .signs import HIGH
 from .state import Options, State
 
@@ -120,8 +122,22 @@ def _report(state: State) -> Report:
     if state.kind and not _matters(state.evidence):
         findings = tuple(f for f in findings if f.confidence != "low")
     results = state.notes.ordered(findings)
+    if state.options.endpoint:
+        findings, results = _as_typed(findings, results)
     took_s = time.monotonic() - state.begun
     return Report(results, findings, state.evidence, state.kind, took_s, _untold(state, findings))
+
+
+def _as_typed(
+    findings: tuple[Finding, ...], results: tuple[Result, ...]
+) -> tuple[tuple[Finding, ...], tuple[Result, ...]]:
+    """For somebody who has typed ``--endpoint``: nobody has set the variable."""
+    return tuple(
+        replace(f, explanation=as_option(f.explanation), fix=as_option(f.fix)) for f in findings
+    ), tuple(
+        replace(r, text=as_option(r.text), details=tuple(map(as_option, r.details)))
+        for r in results
+    )
 
 
 def _matters(evidence: Evidence) -> bool:

@@ -41,7 +41,7 @@ def query(pool: str, *, since: str, session: str = "") -> str:
     :raises ValueError: one of them is not of its form.
     """
     if not SINCE.fullmatch(since):
-        raise ValueError(f"{since} is not a time such as 30m, 2h or 1d")
+        raise ValueError(f"--since {since} is not a time such as 30m, 2h or 1d")
     lines = [
         f"union isfuzzy=true withsource=Table {', '.join(TABLES)}",
         f"| where TimeGenerated > ago({since})",
@@ -53,7 +53,7 @@ def query(pool: str, *, since: str, session: str = "") -> str:
     if session:
         session = session.rstrip("…")
         if not _PREFIX.fullmatch(session):
-            raise ValueError("that is not the beginning of an identifier")
+            raise ValueError("--session: that is not the beginning of an identifier")
         lines.append(f'| where * contains "{session[:12]}"')
     lines += [f"| extend {name} = {_first_of(columns)}" for name, columns in _COLUMNS]
     shown = ", ".join(name for name, _ in _COLUMNS)

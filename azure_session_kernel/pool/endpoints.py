@@ -20,6 +20,8 @@ SHOW_COMMAND: Final = (
     "az containerapp sessionpool show --name POOL --resource-group RG "
     "--query properties.poolManagementEndpoint --output tsv"
 )
+#: In an error, what somebody who knows where the value is from replaces by that.
+UNNAMED: Final = "The configured value"
 _FIX: Final = f"This command prints the right value:\n{SHOW_COMMAND}"
 
 #: The parts of Azure's and our own APIs that people copy along with the endpoint.
@@ -195,7 +197,6 @@ def _clean_path(path: str, kind: str) -> str:
 def _invalid(mistake: str) -> EndpointInvalid:
     """The value itself is not shown: what people paste by mistake may hold a secret."""
     return EndpointInvalid(
-        f"The configured value is not a pool management endpoint: {mistake}.",
-        cause="AZURE_SESSION_POOL_ENDPOINT (or POOL_MANAGEMENT_ENDPOINT) holds something else.",
+        f"{UNNAMED} is not a pool management endpoint: {mistake}.",
         fix=_FIX,
     )

@@ -129,7 +129,10 @@ def test_it_says_when_jupyter_finds_another_kernel_of_that_name_first(
     capsys.readouterr()
     assert install("--user") == 0
     first = kernels_below(tmp_path / "first") / "azure-session"
-    assert f"Jupyter finds {first} first" in capsys.readouterr().out
+    _, last = capsys.readouterr().out.split("NOT IN USE: ")
+    assert f"finds first:\n    {first}\n" in last
+    assert "--name" in last
+    assert "Next" not in last
 
 
 def test_it_says_when_jupyter_does_not_look_in_that_place(
@@ -170,8 +173,8 @@ def test_a_name_jupyter_would_not_accept_is_refused(tmp_path: Path, name: str) -
         ([], "http://pool.env.westeurope.azurecontainerapps.io", "https://"),
         ([], "https://portal.azure.com/#@x", "Azure portal"),
         ([], "nonsense", "az containerapp sessionpool show"),
-        (["--scope", "world"], ENDPOINT, "auto, notebook, kernel"),
-        (["--on-shutdown", "maybe"], ENDPOINT, "stop, keep"),
+        (["--scope", "world"], ENDPOINT, "--scope: invalid choice: 'world'"),
+        (["--on-shutdown", "maybe"], ENDPOINT, "--on-shutdown: invalid choice"),
     ],
 )
 def test_a_wrong_value_is_explained_and_nothing_is_written(
