@@ -35,7 +35,7 @@ async def ask_for_new_boot(opening: Opening, boot: str, *, spent_s: float = 0.0)
         if boot:
             await opening.executor.restart(boot, "restart", budget_s)
     except SessionKernelError as error:
-        log.warning("the new interpreter will be asked for at the next start: %s", error)
+        log.warning("the new interpreter will be asked for at the next start: %s", error.what)
     finally:
         await _let_go(opening)
 
@@ -82,7 +82,7 @@ async def _stopped(opening: Opening, budget_s: float, *, unsure: bool) -> bool:
     try:
         stopped = await opening.executor.stop(budget_s)
     except SessionKernelError as error:
-        log.warning("the session could not be stopped: %s", error)
+        log.warning("the session could not be stopped: %s", error.what)
         return False
     if not stopped or unsure:
         return False

@@ -118,7 +118,7 @@ async def reap(
     try:
         stopped = await client.stop_session(STOP_TIMEOUT_S)
     except SessionKernelError as error:
-        log.warning("an abandoned session could not be stopped: %s", error)
+        log.warning("an abandoned session could not be stopped: %s", error.what)
     finally:
         await in_daemon_thread(partial(held.release, remove=stopped and sure))
         await client.aclose()

@@ -142,6 +142,8 @@ def _end_each(leases: Iterable[Lease], end: End) -> int:
             continue
         print(f"{shown}: {'stopped' if ended else 'could not be stopped'}")
         failed += not ended
+    if failed:
+        print("What to do: azure-session-kernel doctor finds the cause.", file=sys.stderr)
     return 1 if failed else 0
 
 

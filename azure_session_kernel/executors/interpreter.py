@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from ..errors import PoolError, PoolUnreachable
+from ..errors import PoolError, PoolUnreachable, SessionKernelError
 from ..pool.client import PoolClient
 from ..pool.management import is_gone
 from ..wire import Hello, Message
@@ -251,5 +251,6 @@ class InterpreterExecutor:
 
 
 def _log_failure(ending: asyncio.Future[None]) -> None:
-    if not ending.cancelled() and ending.exception() is not None:
-        log.warning("the session could not be ended: %s", ending.exception())
+    if not ending.cancelled() and (error := ending.exception()) is not None:
+        said = error.what if isinstance(error, SessionKernelError) else error
+        log.warning("the session could not be ended: %s", said)

@@ -16,13 +16,13 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from ..errors import PoolError, SessionKernelError, Unauthorized, UnexpectedAnswer
+from ..errors import CredentialError, PoolError, SessionKernelError, Unauthorized, UnexpectedAnswer
 from ..within import within
 from .call import Call
 from .connections import Connections, Progress, chunks_of, read_body, timeouts_of
 from .credentials import TokenSource
 from .endpoints import Endpoint
-from .failures import BODY_CHARS, network_failure
+from .failures import BODY_CHARS, network_failure, unreached
 from .log_filter import keep_identifiers_out_of_logs
 from .management import VERSIONS, is_gone, next_query, refuses_version, route, sessions_of
 
@@ -135,7 +135,7 @@ class PoolClient:
                 call, self._query(None), body, timeouts, Progress()
             )
 
-        call, response = await self._with_token(attempt)
+        call, response = await self._with_token(attempt, self._call("POST", path, ""))
         chunks = chunks_of(call, response)
         try:
             yield chunks
@@ -164,7 +164,8 @@ class PoolClient:
         except SessionKernelError as error:
             if isinstance(error, PoolError) and is_gone(error):
                 return True
-            log.warning("the session could not be stopped: %s", error)
+            # No advice: a cell has had it, or doctor gives it.
+            log.warning("the session could not be stopped: %s", error.what)
             return False
         except (TimeoutError, asyncio.TimeoutError):
             log.warning("the session was not stopped within %.1f s", timeout_s)
@@ -278,11 +279,20 @@ class PoolClient:
             call = self._call(method, path, token)
             return await self._within(timeout_s, call, dict(params), body, headers, answer_bytes)
 
-        return await self._with_token(attempt)
+        return await self._with_token(attempt, self._call(method, path, ""))
 
-    async def _with_token(self, attempt: Callable[[str], Awaitable[T]]) -> T:
-        """``attempt``, and once more with a fresh token after a 401, which did nothing."""
-        token = await self._tokens.token()
+    async def _with_token(self, attempt: Callable[[str], Awaitable[T]], call: Call) -> T:
+        """``attempt``, and once more with a fresh token after a 401, which did nothing.
+
+        :param call: without a token: what an error is about when there is none.
+        """
+        try:
+            token = await self._tokens.token()
+        except CredentialError:
+            # Nobody needs to sign in to a host that can't be reached. So says doctor, too.
+            if trouble := await self._connections.trouble_on_the_way():
+                raise unreached(call, trouble, sent=False) from None
+            raise
         try:
             return await attempt(token)
         except Unauthorized:

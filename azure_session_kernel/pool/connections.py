@@ -22,6 +22,8 @@ from .failures import NETWORK_ERRORS, answer_failure, network_failure
 
 CONNECT_TIMEOUT_S: Final = 10.0
 WRITE_TIMEOUT_S: Final = 30.0
+#: For each step of looking whether the host can be reached at all.
+_LOOK_S: Final = 3.0
 #: What a cell printed may come in such an answer.
 _MAX_ERROR_BYTES: Final = 1024 * 1024
 #: One long read, sends, interrupts and completions at once, and room for files.
@@ -103,6 +105,20 @@ class Connections:
         if _encoding(response) == "identity":
             received = await read_body(call, response, _MAX_ERROR_BYTES, cut=True)
         raise answer_failure(call, response.status_code, response.headers, received)
+
+    async def trouble_on_the_way(self) -> str:
+        """What keeps every request from the host, as ``doctor.evidence.Reply.trouble``; or "".
+
+        Nothing is sent.
+        """
+        if self._transport is not None:
+            return ""
+        from ..doctor.network import connect  # most kernels never need it
+
+        found = await connect(self._endpoint.url, _LOOK_S, self._endpoint.authority)
+        if found.tls is not None and not found.tls.trusted:
+            return "untrusted"
+        return next(iter(found.trouble.values()), "")
 
     async def aclose(self) -> None:
         if self._http is not None:

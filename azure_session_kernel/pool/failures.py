@@ -216,7 +216,11 @@ def network_failure(call: Call, error: Exception, *, sent: bool | None = None) -
         sent = False  # also when a proxy's CONNECT was sent
     elif sent is None:
         sent = True
-    trouble = trouble_of(error, refused=call.endpoint.loopback and not sent)
+    return unreached(call, trouble_of(error, refused=call.endpoint.loopback and not sent), sent)
+
+
+def unreached(call: Call, trouble: str, sent: bool) -> PoolUnreachable:
+    """The error for a request that ``trouble`` has kept from its answer."""
     reply = Reply(CALL, call.method, call.path, trouble=trouble, sent=sent)
     unconnected = {"tcp": trouble} if trouble == "timeout" and not sent else {}
     cause, fix = _two_sentences(call, reply, unconnected, proxy_for(call.endpoint.url))

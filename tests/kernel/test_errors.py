@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from azure_session_kernel.cli import main
 from azure_session_kernel.pool.local import LocalPool, write_record
 
 from ..conftest import JUPYTER_DIRS, RunningPool
@@ -269,6 +270,42 @@ def test_a_refused_token_is_explained(
     assert cell.error["ename"] == "Unauthorized"
     assert "(401)" in cell.error["evalue"]
     assert "token" in cell.error_text
+
+
+def test_a_host_that_nobody_knows_comes_before_the_sign_in_as_doctor_says_it(
+    start_kernel: StartKernel,
+    private_env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("AZURE_CLIENT_ID", raising=False)
+    env = {
+        ENDPOINT: "https://made-up.invalid",
+        "AZURE_SESSION_ALLOWED_HOSTS": "made-up.invalid",
+        "AZURE_SESSION_CREDENTIAL": "environment",
+    }
+    cell = start_kernel({**private_env, **env}).run("1")
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert main(["doctor", "--json"]) == 1
+    cause = json.loads(capsys.readouterr().out)["causes"][0]
+    assert cause["id"] == "dns"
+    assert cell.error["ename"] == "PoolUnreachable"
+    assert cause["explanation"] in cell.error_text
+    assert cause["fix"].splitlines()[0] in cell.error_text
+
+
+def test_the_end_does_not_repeat_the_advice_that_a_cell_was_given(
+    start_kernel: StartKernel, front_env: FrontEnv
+) -> None:
+    kernel = start_kernel(front_env(lambda path, body: Answer(403)))
+    advice = "azure-session-kernel doctor"
+    assert advice in kernel.run("1").error_text
+    kernel.stop()
+    logged = kernel.logged()
+    assert "the session could not be stopped: The session pool does not let" in logged
+    assert advice not in logged
+    assert "az " not in logged
 
 
 PISTON = Answer(404, b'{"message":"Not Found"}', {"content-type": "application/json"})
