@@ -24,6 +24,7 @@ from nbformat import NotebookNode, v4
 from azure_session_kernel.commands.try_ import prepare_copy
 from azure_session_kernel.data_folder import DATA, can_make_own
 from azure_session_kernel.shipped import shipped
+from azure_session_kernel.trial.notebook import find_notebook
 from azure_session_kernel.trial.surroundings import Surroundings
 
 TRY = (sys.executable, "-c", "from azure_session_kernel.cli import main; raise SystemExit(main())")
@@ -160,6 +161,29 @@ def test_a_clones_own_quickstart_comes_first(person: Person) -> None:
     assert "│ the one of the clone" in out
 
 
+def test_those_that_come_along_are_listed_and_found_by_name(person: Person) -> None:
+    status, listed, err = person.tries("--list")
+    assert (status, err) == (0, "")
+    names = {path.stem for path in shipped("notebooks").glob("*.ipynb")}
+    first, *rest = [line.split()[0] for line in listed.splitlines()[: len(names)]]
+    assert first == "quickstart"
+    assert {first, *rest} == names
+    assert "More than text" in listed
+    assert not list(person.directory.iterdir())
+
+    status, out, err = person.tries("rich_output.ipynb")
+    assert (status, err) == (0, "")
+    assert "not a sandbox" in out
+    assert person.reads("rich_output.executed.ipynb").metadata.kernelspec.name == "azure-session"
+
+
+def test_a_file_of_ones_own_comes_before_one_that_comes_along(person: Person) -> None:
+    person.writes("rich_output.ipynb", "1")
+    assert find_notebook(str(person.directory / "rich_output.ipynb")).parent == person.directory
+    assert find_notebook("rich_output") == shipped("notebooks") / "rich_output.ipynb"
+    assert find_notebook("../rich_output.ipynb") == Path("../rich_output.ipynb")
+
+
 def test_output_is_shown_while_the_cell_still_runs(person: Person) -> None:
     go = person.directory / "go"
     person.writes(
@@ -214,7 +238,10 @@ def test_a_cell_that_asks_is_told_that_nobody_can_answer(person: Person) -> None
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["missing.ipynb"], "missing.ipynb does not exist"),
+        (
+            ["missing.ipynb"],
+            "missing.ipynb does not exist.\n  What to do:   azure-session-kernel try",
+        ),
         (["folder"], "folder is a directory"),
         (["text.ipynb"], "text.ipynb is not a notebook"),
         (["json.ipynb"], "json.ipynb is not a notebook"),

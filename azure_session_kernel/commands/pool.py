@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..adapter.azure_versions import API_VERSIONS
 from ..data_folder import can_make_own
+from ..localpool import NO_SANDBOX
 from ..localpool.faults import FaultPlan, read_plan
 from ..localpool.habits import HABITS, HEALTH_CHECK_S
 from ..localpool.kinds import (
@@ -210,8 +211,7 @@ def _announce(pool: LocalPool, more: str = "") -> None:
         f"Local session pool listening on {pool.url}\n"
         f"Its token is in {record_path()}\n"
         "Use it with AZURE_SESSION_POOL_ENDPOINT=local. Stop it with Ctrl-C.\n"
-        "Sessions run on this machine as your user: this is for development, not a sandbox."
-        f"{more}\n",
+        f"{NO_SANDBOX}{more}\n",
         end="",  # in one write, also where output is not buffered
         flush=True,
     )

@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, NoReturn
 from rich.console import Console
 
 from ..kernelspecs import DEFAULT_NAME
+from ..localpool import NO_SANDBOX
 from ..trial.lab import lab_is_installed, run_lab
-from ..trial.notebook import NotebookUnusable, copy_path, find_notebook, read_notebook, save
+from ..trial.notebook import (
+    NotebookUnusable,
+    comes_along,
+    copy_path,
+    find_notebook,
+    list_notebooks,
+    read_notebook,
+    save,
+)
 from ..trial.runner import Outcome, run_notebook
 from ..trial.screen import Screen
 from ..trial.surroundings import KernelUnusable, Surroundings, trial_surroundings
@@ -27,7 +36,14 @@ _AZURE = "To run in Azure instead: azure-session-kernel install --endpoint URL"
 
 
 def register(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("notebook", nargs="?", help="the notebook to run (default: the quickstart)")
+    parser.add_argument(
+        "notebook",
+        nargs="?",
+        help="the notebook to run: a file, or a name of --list (default: the quickstart)",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="show the notebooks that come along, and run none"
+    )
     parser.add_argument("--output", metavar="FILE", help="where the copy with outputs is saved")
     parser.add_argument("--lab", action="store_true", help="open JupyterLab on it instead")
     parser.add_argument(
@@ -47,6 +63,11 @@ def run(args: argparse.Namespace) -> int:
     refuse: Callable[[str], NoReturn] = args.refuse
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # whatever a cell prints can be shown
+    if args.list:
+        print("\n".join(f"{name:<15}{title}" for name, title in list_notebooks()))
+        print("Run one here:                  azure-session-kernel try NAME")
+        print("Where it can ask and be moved: azure-session-kernel try --lab NAME")
+        return 0
     try:
         path = find_notebook(args.notebook)
         notebook = read_notebook(path)
@@ -65,8 +86,9 @@ def _run(args: argparse.Namespace, path: Path, notebook: NotebookNode, copy: Pat
             with screen.starting("Starting a local session pool …"):
                 surroundings = stack.enter_context(trial_surroundings(args.kernel_name))
             screen.header(path, surroundings.kernel_name)
-            # The notebook's files are beside it; those of the shipped one, where the user is.
-            folder = path.resolve().parent if args.notebook else Path.cwd()
+            # The notebook's files are beside it; those of a shipped one, where the user is.
+            own = args.notebook and not comes_along(path)
+            folder = path.resolve().parent if own else Path.cwd()
             signals.run(run_notebook(notebook, surroundings, screen, outcome, folder))
     except KeyboardInterrupt:
         outcome.problem = "interrupted"
@@ -104,6 +126,7 @@ def _lab(args: argparse.Namespace, notebook: NotebookNode, copy: Path) -> int:
     with trial_surroundings(args.kernel_name) as surroundings:
         prepare_copy(notebook, copy, surroundings)
         print(f"JupyterLab on {copy}, in a local session pool on this machine. Ctrl-C ends both.")
+        print(NO_SANDBOX)
         print(_AZURE, flush=True)
         return run_lab(copy, surroundings, args.lab_option)
 

@@ -6,3 +6,9 @@ processes. It is not a security boundary: a session runs as the user who started
 ``server`` runs it, ``app`` is the front, ``sessions`` decides who gets which session, ``process``
 is one session's process tree, ``forward`` and ``upstream`` carry one request to it.
 """
+
+#: Said wherever one is started.
+NO_SANDBOX = (
+    "Sessions run on this machine as your user, and `!pip install` installs here: "
+    "this is for development, not a sandbox."
+)

@@ -19,11 +19,35 @@ class NotebookUnusable(ValueError):
 
 
 def find_notebook(given: str | None) -> Path:
-    """The notebook that was asked for; else the quickstart of a clone, else the shipped one."""
-    if given is not None:
-        return Path(given)
-    here = Path("notebooks", _DEFAULT)
-    return here if here.is_file() else shipped("notebooks") / _DEFAULT
+    """The notebook that was asked for: a file, or one that comes along, by its name.
+
+    Without one, the quickstart of a clone, else the one that comes along.
+    """
+    if given is None:
+        here = Path("notebooks", _DEFAULT)
+        return here if here.is_file() else shipped("notebooks") / _DEFAULT
+    path = Path(given)
+    along = {one.name: one for one in _come_along()}
+    return path if path.exists() else along.get(given) or along.get(f"{given}.ipynb") or path
+
+
+def comes_along(path: Path) -> bool:
+    """Whether it is one of the package's own, and its folder none of the user's."""
+    return path.resolve().parent == shipped("notebooks").resolve()
+
+
+def list_notebooks() -> list[tuple[str, str]]:
+    """Name and title of each that comes along; the first one comes first."""
+    return [(path.stem, _title(read_notebook(path))) for path in _come_along()]
+
+
+def _come_along() -> list[Path]:
+    paths = shipped("notebooks").glob("*.ipynb")
+    return sorted(paths, key=lambda path: (path.name != _DEFAULT, path.name))
+
+
+def _title(notebook: NotebookNode) -> str:
+    return str(notebook.cells[0].source).partition("\n")[0].strip("# ") if notebook.cells else ""
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -36,7 +60,10 @@ def read_notebook(path: Path) -> NotebookNode:
     except IsADirectoryError:
         raise NotebookUnusable(f"{path} is a directory, not a notebook.") from None
     except FileNotFoundError:
-        raise NotebookUnusable(f"{path} does not exist.") from None
+        raise NotebookUnusable(
+            f"{path} does not exist.\n"
+            "  What to do:   azure-session-kernel try --list shows those that come along."
+        ) from None
     except OSError as error:
         raise NotebookUnusable(f"{path} can't be read ({error.strerror}).") from error
     except UnicodeDecodeError:

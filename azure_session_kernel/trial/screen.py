@@ -19,6 +19,7 @@ from rich.segment import ControlType
 from rich.syntax import Syntax
 from rich.text import Text
 
+from ..localpool import NO_SANDBOX
 from .terminal_text import ColouredText, clean
 
 _GUTTER = "  │ "
@@ -40,6 +41,7 @@ class Screen:
         self._console.rule(Text(notebook.name, style="bold"))
         self._line(f"Kernel: {kernel}", style="dim")
         self._line("Cells run in a local session pool on this machine, not in Azure.", style="dim")
+        self._line(NO_SANDBOX, style="dim")
 
     def markdown(self, cell: NotebookNode) -> None:
         self._console.print()
