@@ -16,6 +16,7 @@ from .losses import no_reply, not_answered
 from .requests import Request, RequestTable
 from .too_large import reply_missing, sentence, something_missing
 from .wire import RECEIVABLE, Gap, Hello, Message, Oversized
+from .wire.json_text import is_whole
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ class SessionMessages:
     def _publish(self, request: Request | None, message: Message) -> None:
         if message.msg_type == "execute_input":
             count = message.content.get("execution_count")
-            if isinstance(count, int):
+            if is_whole(count):
                 self.counts.heard(request, count)
             if request is not None:
                 request.input_published = True

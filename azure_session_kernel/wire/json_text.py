@@ -6,7 +6,10 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, TypeGuard
+
+#: Integers up to here are exact in every front end: JavaScript has only floats.
+MAX_WHOLE: Final = 2**53 - 1
 
 
 class WireError(ValueError):
@@ -48,6 +51,39 @@ def object_at(value: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise WireError(f"{key} must be an object")
     return found
+
+
+def is_whole(value: object, least: int = 0, most: int = MAX_WHOLE) -> TypeGuard[int]:
+    """Whether it is an integer in that range; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def whole_at(value: Mapping[str, Any], key: str, least: int = 0, most: int = MAX_WHOLE) -> int:
+    """:raises WireError: it is missing, no integer, or out of range."""
+    found = value.get(key)
+    if not is_whole(found, least, most):
+        raise WireError(f"{key} must be a whole number from {least} to {most}")
+    return found
+
+
+def text_at(value: Mapping[str, Any], key: str, limit: int) -> str:
+    """Cut at ``limit`` characters. :raises WireError: it is missing, or not all of it is text."""
+    text = value.get(key)
+    if not isinstance(text, str):
+        raise WireError(f"{key} must be a text")
+    try:
+        text[:limit].encode()
+    except UnicodeEncodeError as error:
+        raise WireError(f"{key} holds half a character") from error
+    return text[:limit]
+
+
+def list_at(value: Mapping[str, Any], key: str, limit: int) -> list[Any]:
+    """Empty when it is missing; cut at ``limit`` items. :raises WireError: it is no list."""
+    items = value.get(key, [])
+    if not isinstance(items, list):
+        raise WireError(f"{key} must be a list")
+    return items[:limit]
 
 
 def short_text(value: Mapping[str, Any], key: str, limit: int = 500) -> str:

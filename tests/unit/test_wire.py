@@ -278,7 +278,23 @@ def test_the_number_of_a_line_beyond_the_limit_is_read_or_unknown(
 
 # -- hello
 
-HELLO = Hello(1, "azure-session-kernel 0.1.0", "b1", "idle", 3, 17, {"x": 1}, ("debug",), ("m1",))
+LANGUAGE = {
+    "name": "python",
+    "version": "3.12.1",
+    "mimetype": "text/x-python",
+    "file_extension": ".py",
+    "pygments_lexer": "ipython3",
+    "nbconvert_exporter": "python",
+    "codemirror_mode": {"name": "ipython", "version": 3},
+}
+INFO = {
+    "protocol_version": "5.4",
+    "language_info": LANGUAGE,
+    "banner": "Python",
+    "help_links": [{"text": "Python", "url": "https://docs.python.org"}],
+    "supported_features": ["debugger"],
+}
+HELLO = Hello(1, "azure-session-kernel 0.1.0", "b1", "idle", 3, 17, INFO, ("debug",), ("m1",))
 
 
 def test_a_hello_survives_the_wire() -> None:
@@ -287,13 +303,79 @@ def test_a_hello_survives_the_wire() -> None:
     assert limits == {"body_bytes": wire.MAX_BODY_BYTES, "read_s": wire.MAX_READ_S}
 
 
+#: What no adapter says of itself, by the field that an error must name.
+WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("boot", {"boot": 1}),
+    ("boot", {"boot": ""}),
+    ("boot", {"boot": "b\n1"}),
+    ("boot", {"boot": "b" * 101}),
+    ("protocol", {"protocol": "1"}),
+    ("protocol", {"protocol": [1]}),
+    ("adapter", {"adapter": ["0.1"]}),
+    ("adapter", {"adapter": "\ud800"}),
+    ("state", {"state": None}),
+    ("execution_count", {"execution_count": True}),
+    ("execution_count", {"execution_count": 2**53}),
+    ("next", {"next": -1}),
+    ("next", {"next": 1.0}),
+    ("first", {"first": 18}),
+    ("first", {"first": 0}),
+    ("features", {"features": "interrupt"}),
+    (r"features\[1\]", {"features": ["interrupt", 1]}),
+    (r"running\[0\]", {"running": [None]}),
+    ("info", {"info": []}),
+]
+WRONG_INFO: list[tuple[str, Any]] = [
+    ("protocol_version", [1]),
+    ("protocol_version", ""),
+    ("protocol_version", "6.0"),
+    ("protocol_version", "five"),
+    ("language_info", 5),
+    ("language_info.name", {**LANGUAGE, "name": 1}),
+    ("language_info.version", {key: LANGUAGE[key] for key in LANGUAGE if key != "version"}),
+    ("language_info.mimetype", {**LANGUAGE, "mimetype": []}),
+    ("language_info.file_extension", {**LANGUAGE, "file_extension": None}),
+    ("language_info.pygments_lexer", {**LANGUAGE, "pygments_lexer": {}}),
+    ("language_info.codemirror_mode", {**LANGUAGE, "codemirror_mode": 3}),
+    ("language_info.codemirror_mode", {**LANGUAGE, "codemirror_mode": {"version": 3}}),
+    (
+        "language_info.codemirror_mode.version",
+        {**LANGUAGE, "codemirror_mode": {"name": "", "version": 1e400}},
+    ),
+    ("banner", 1),
+    ("help_links", {"text": "", "url": ""}),
+    (r"help_links\[0\]", ["https://docs.python.org"]),
+    (r"help_links\[0\].text", [{"url": "https://docs.python.org"}]),
+    (r"help_links\[0\].url", [{"text": "", "url": "javascript:alert(1)"}]),
+    (r"supported_features\[0\]", [{}]),
+]
+
+
 @pytest.mark.parametrize(
-    "change",
-    [{"boot": 1}, {"protocol": "1"}, {"next": -1}, {"execution_count": True}, {"info": []}],
+    ("field", "change"),
+    [
+        *WRONG,
+        *(
+            (name, {"info": {**INFO, name.split(".")[0].split("\\")[0]: value}})
+            for name, value in WRONG_INFO
+        ),
+    ],
 )
-def test_a_hello_of_the_wrong_shape_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(WireError):
+def test_a_wrong_field_of_a_hello_is_named(field: str, change: dict[str, Any]) -> None:
+    with pytest.raises(WireError, match=rf"^{field} "):
         wire.hello_from_json({**HELLO.as_json(), **change})
+
+
+def test_what_a_hello_has_besides_is_left_out() -> None:
+    more = {**HELLO.as_json(), "x": [1], "info": {**INFO, "status": 7, "debugger": "x"}}
+    more["info"]["language_info"] = {**LANGUAGE, "x": {}}
+    assert wire.hello_from_json(more) == HELLO
+
+
+@pytest.mark.parametrize("info", [{}, {"language_info": {**LANGUAGE, "codemirror_mode": "python"}}])
+def test_a_hello_need_not_say_all(info: dict[str, Any]) -> None:
+    value = {"protocol": 1, "boot": "b", "execution_count": 0, "next": 1, "info": info}
+    assert wire.hello_from_json(value) == Hello(1, "", "b", "", 0, 1, info, (), ())
 
 
 @given(json_values)

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from ...errors import PoolError, PoolUnavailable, UnexpectedAnswer
 from ...kernel_info import LANGUAGE
-from ...wire import PROTOCOL_VERSION, Hello, WireError, load
+from ...wire import PROTOCOL_VERSION, Hello, WireError, hello_from_json, load
+from ...wire.json_text import is_whole, whole_at
 from ..retry import delays
 from .azure import BUSY, BuiltinPool, Execution
 from .code import installing, said
@@ -109,23 +110,31 @@ async def _find_hello(pool: BuiltinPool, where: Where) -> tuple[Opened | None, b
 
 
 def _with_mailbox(where: Where, value: dict[str, Any]) -> Opened:
-    info, oldest = value.get("info"), value.get("oldest")
-    read = (_number(value, "chunk"), _number(value, "n"))
-    if isinstance(oldest, list) and len(oldest) == 2 and all(isinstance(i, int) for i in oldest):
-        read = (oldest[0], oldest[1])
-    hello = Hello(
-        protocol=PROTOCOL_VERSION,
-        adapter="",
-        boot=where.boot,
-        state="idle",
-        execution_count=_number(value, "execution_count"),
-        next=_number(value, "n") + 1,
-        first=read[1] + 1,
-        info=info if isinstance(info, dict) else {},
-        features=_FEATURES,
-        running=(),
-    )
-    return Opened(hello, where, "", read, _number(value, "chunk"))
+    """:raises UnexpectedAnswer: it names the field that our modules do not write so."""
+    value = {"chunk": 0, "n": 0, "execution_count": 0, **value}
+    try:
+        read = (whole_at(value, "chunk"), whole_at(value, "n"))
+        oldest = value.get("oldest")
+        if isinstance(oldest, list) and len(oldest) == 2 and all(is_whole(i) for i in oldest):
+            read = (oldest[0], oldest[1])
+        told = {
+            "protocol": PROTOCOL_VERSION,
+            "boot": where.boot,
+            "state": "idle",
+            "execution_count": value["execution_count"],
+            "next": value["n"] + 1,
+            "first": read[1] + 1,
+            "info": value.get("info", {}),
+            "features": list(_FEATURES),
+        }
+        return Opened(hello_from_json(told), where, "", read, value["chunk"])
+    except WireError as error:
+        raise UnexpectedAnswer(
+            f"What the session's interpreter says of itself can't be read ({error}).",
+            cause="Code in the session has changed files below .ask in its data folder, or what "
+            "its ipykernel says of itself.",
+            fix="Restart the kernel (Kernel > Restart Kernel).",
+        ) from error
 
 
 def _plain(boot: str, reason: str, python: str) -> Opened:
@@ -167,8 +176,3 @@ def _object(data: bytes) -> dict[str, Any]:
     except WireError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _number(value: Mapping[str, Any], key: str) -> int:
-    found = value.get(key)
-    return found if isinstance(found, int) and found >= 0 else 0

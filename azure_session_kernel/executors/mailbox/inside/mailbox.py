@@ -140,7 +140,7 @@ class Mailbox:
             "chunk": self.backlog.chunk,
             "n": self.backlog.n,
             "oldest": self.backlog.oldest(),
-            "execution_count": len(self.kernel.shell.history_manager.input_hist_raw) - 1,
+            "execution_count": max(0, len(self.kernel.shell.history_manager.input_hist_raw) - 1),
             "info": {**self.kernel.kernel_info, "supported_features": []},
         }
 
