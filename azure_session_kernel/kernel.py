@@ -56,6 +56,8 @@ from .within import within
 START_BUDGET_S: Final = 20.0
 #: How long the end waits for the answer to a shutdown, which has nothing to wait for any more.
 ANSWER_S: Final = 0.5
+#: Answers to ``input()`` on their way at a time: code goes on when it has its answer.
+MOST_ANSWERS: Final = 20
 
 
 class AzureSessionKernel(Kernel):
@@ -86,6 +88,7 @@ class AzureSessionKernel(Kernel):
         self._comms = CommQueue(self._send_comms)
         self._tasks: set[asyncio.Task[None]] = set()
         self._answering: set[asyncio.Task[None]] = set()
+        self._inputs: set[asyncio.Task[None]] = set()
         self._sending: dict[str, asyncio.Task[None]] = {}
         self._undelivered = ""
         folder = Path.cwd()
@@ -260,6 +263,8 @@ class AzureSessionKernel(Kernel):
                 request.sent.set()
                 if request.boot_over is not None:
                     self._fail(request, request.boot_over)
+                    if request.is_execute:
+                        self._notebook.told(request.boot)
         finally:
             for request in requests:
                 self._sending.pop(request.msg_id, None)
@@ -336,7 +341,12 @@ class AzureSessionKernel(Kernel):
             self._answer_input(request.message)
 
     def _answer_input(self, message: Message) -> None:
-        self._own(self._send_input(message))
+        if len(self._inputs) >= MOST_ANSWERS:
+            self.log.warning("a session asks without waiting for its answers; one was not sent")
+            return
+        answer = self._own(self._send_input(message))
+        self._inputs.add(answer)
+        answer.add_done_callback(self._inputs.discard)
 
     async def _send_input(self, message: Message) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .errors import (
     CredentialError,
     ExecutionUnknown,
@@ -38,6 +40,34 @@ def why_ended(ended: BootEnded) -> SessionKernelError:
     return InterpreterDied(
         what + "All variables are gone; files are kept.", cause=ended.cause, fix=fix
     )
+
+
+#: What is to be looked at where interpreters end one after another.
+_LOOK: Final = (
+    "Look at the container's console log, and at what starts with the interpreter: the start-up "
+    "files of IPython in the image. This looks further:\nazure-session-kernel doctor"
+)
+
+
+def with_deaths(error: SessionKernelError, count: int) -> SessionKernelError:
+    """``error`` of a boot's end that is one of many. An interrupt's is left as it is."""
+    if isinstance(error, Interrupted):
+        return error
+    cause = f"{error.cause} {_in_a_row(count)}".strip()
+    return type(error)(error.what, cause=cause, fix=f"{error.fix} {_LOOK}".strip())
+
+
+def keeps_ending(count: int, cause: str) -> SessionLost:
+    """:param cause: of the last end."""
+    return SessionLost(
+        "The session's interpreter ends again and again. This cell was not run.",
+        cause=f"{cause} {_in_a_row(count)}".strip(),
+        fix="The next cell starts another one. " + _LOOK,
+    )
+
+
+def _in_a_row(count: int) -> str:
+    return f"{count} in a row have ended before one had brought a cell to its end."
 
 
 def lost_while_running() -> SessionLost:

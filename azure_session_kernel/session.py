@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from .asking import Questions
 from .daemon_thread import in_daemon_thread
+from .deaths import Deaths
 from .ending import ask_for_new_boot, keep, stop
 from .errors import (
     CredentialError,
@@ -29,14 +30,16 @@ from .errors import (
 )
 from .executors.base import Executor
 from .files.first import upload_first
-from .life import Event, Life
+from .life import Event, Life, State
 from .losses import (
+    keeps_ending,
     lost_while_running,
     not_restarted,
     out_of_reach,
     shutting_down,
     unreadable,
     why_ended,
+    with_deaths,
 )
 from .opening import Opening, prepare
 from .reaper import reap_leftovers
@@ -103,7 +106,8 @@ class NotebookSession:
         self._reaping: asyncio.Task[None] | None = None
         self._taken: SessionTaken | None = None
         self._fresh = True
-        self._variables = Variables()
+        self._variables, self._deaths = Variables(), Deaths()
+        self._reopening: asyncio.TimerHandle | None = None
         self._questions = Questions()
         self._got_first_files = ""
         self.hello: Hello | None = None
@@ -124,9 +128,9 @@ class NotebookSession:
 
     async def opened(self, timeout_s: float) -> Hello | None:
         """The session's hello, or None when it is not open within ``timeout_s`` seconds."""
-        if self._task is None:
+        if self._task is None and not self._deaths.too_many:
             self.begin()
-        if self._task is None:  # taken, or closing
+        if self._task is None:  # taken, closing, or ended too often
             return self.hello
         try:
             return await within(asyncio.shield(self._task), timeout_s)
@@ -143,12 +147,14 @@ class NotebookSession:
             log.exception("opening the session failed")
             return None
 
-    async def _ensure_open(self) -> Hello:
+    async def _ensure_open(self, *, for_cell: bool = True) -> Hello:
         """:raises SessionKernelError: why it can't be opened. Cancelling does not stop opening."""
         if self._life.ending:
             raise shutting_down()
         if self._taken is not None:
             raise self._taken
+        if not for_cell and self._deaths.too_many and self._life.state is State.CLOSED:
+            raise keeps_ending(self._deaths.in_a_row, self._variables.cause)
         self.begin()
         assert self._task is not None  # noqa: S101
         return await self._unless_closed(asyncio.shield(self._task))
@@ -192,6 +198,7 @@ class NotebookSession:
 
     def _is_open(self, opening: Opening, hello: Hello) -> None:
         self._fresh = False
+        self._deaths.opened()
         opening.lease.update(state="open", boot=hello.boot)
         self.hello = hello
         self._events.on_hello(hello)
@@ -216,14 +223,15 @@ class NotebookSession:
 
         A session that was replaced before any cell ran in it has lost nothing, so the messages go
         to the new one. Otherwise the next cell does not run but tells the loss (design, rule 3),
-        also when something else than a cell has met it first.
+        also when something else than a cell has met it first. One that ends again and again is
+        opened for a cell only, and once.
 
         :raises SessionKernelError: nothing was delivered, except for
             ``PoolUnreachable.sent``, which says that it may have been.
         """
         runs_code = any(message.msg_type == "execute_request" for message in messages)
-        for _ in range(3):
-            hello = await self._ensure_open()
+        while True:
+            hello = await self._ensure_open(for_cell=runs_code)
             had_variables = self._variables.are_in(hello.boot)
             if runs_code:
                 self._variables.check(hello.boot)
@@ -235,15 +243,19 @@ class NotebookSession:
             try:
                 if runs_code:
                     await self._call(self._upload_first_files(opening, hello))
+                    self._deaths.gets_cell()
                 on_boot(hello.boot)
                 await self._call(opening.executor.send(hello.boot, messages, budget_s))
             except SessionLost as error:
                 self._forget_boot(hello.boot)
                 if runs_code:
                     self._variables.told()
+                self._deaths.ended()
                 if had_variables:
                     raise
-                lost = error
+                if self._deaths.too_many:
+                    raise keeps_ending(self._deaths.in_a_row, error.cause) from error
+                await asyncio.sleep(self._deaths.pause_s())
                 continue
             except SessionTaken as error:
                 self._is_taken(error)
@@ -251,10 +263,10 @@ class NotebookSession:
             except ExecutionUnknown as error:
                 if runs_code and isinstance(error.__cause__, SessionLost):
                     self._forget_boot(hello.boot)
+                    self._deaths.ended()
                     self._variables.told()  # with the rest of it
                 raise
             return
-        raise lost
 
     async def _upload_first_files(self, opening: Opening, hello: Hello) -> None:
         """``AZURE_SESSION_UPLOAD``: before the first cell of an interpreter that has run none."""
@@ -290,6 +302,7 @@ class NotebookSession:
                 result = await self._call(_run(work, self._opening.executor, hello))
             except SessionLost:
                 self._forget_boot(hello.boot)
+                self._deaths.ended()
                 if self._variables.are_in(hello.boot):
                     self._variables.told()
                     raise
@@ -297,6 +310,7 @@ class NotebookSession:
             except SessionTaken as error:
                 self._is_taken(error)
                 raise
+            self._deaths.used()
             if leaves_files:
                 self._variables.will_be_in(hello.boot)
             return result
@@ -310,6 +324,11 @@ class NotebookSession:
                 await self._call(self._opening.executor.send(boot, [message], timeout_s))
 
         return await self._questions.ask("control", "usage_request", send, timeout_s)
+
+    def told(self, boot: str) -> None:
+        """The end of ``boot`` was shown by a cell that was just being sent to it."""
+        if self._variables.are_in(boot):
+            self._variables.told()
 
     def not_told(self, boot: str) -> None:
         """The error of sending a cell to ``boot`` was not shown: the cell had been answered."""
@@ -392,6 +411,8 @@ class NotebookSession:
         ending = {*ours, *({self._reaping} if self._reaping else ())}
         for task in ending:
             task.cancel()
+        if self._reopening is not None:
+            self._reopening.cancel()
         if ending:
             await asyncio.wait(ending, timeout=LET_GO_S)
         if self._opening is None and self._preparing is not None:
@@ -415,6 +436,8 @@ class NotebookSession:
     # -- called by the executor -------------------------------------------------------------------
 
     def on_message(self, message: Message) -> None:
+        if message.msg_type == "execute_reply":
+            self._deaths.answered()
         if not self._questions.take(message):
             self._events.on_message(message)
 
@@ -425,12 +448,21 @@ class NotebookSession:
         await self._events.drained()
 
     def on_boot_ended(self, boot: str, ended: BootEnded) -> None:
-        """The interpreter died, or was restarted; the next one is opened at once."""
+        """The interpreter died, or was restarted; the next one is opened, unless too many did."""
         log.info("boot %s ended: %s", boot, ended.reason)
+        error = why_ended(ended)
         if self._forget_boot(boot):
-            self.begin()
+            self._deaths.ended()
+            if self._deaths.too_many:
+                error = with_deaths(error, self._deaths.in_a_row)
+                log.warning("the next interpreter is opened when a cell asks for it: %s", error)
+            elif pause_s := self._deaths.pause_s():
+                loop = asyncio.get_running_loop()
+                self._reopening = loop.call_later(pause_s, self.begin)
+            else:
+                self.begin()
         self._variables.gone_because(ended.cause)
-        self._tell_gone(boot, why_ended(ended))
+        self._tell_gone(boot, error)
 
     def on_failure(self, boot: str, error: SessionKernelError) -> None:
         log.info("reading from boot %s ended: %s", boot, error)
@@ -453,8 +485,8 @@ class NotebookSession:
 
     def _tell_gone(self, boot: str, error: SessionKernelError) -> None:
         """``boot`` and its variables are gone. If no cell runs, the next one will say so."""
-        if self._events.on_boot_over(boot, error) and self._variables.are_in(boot):
-            self._variables.told()
+        if self._events.on_boot_over(boot, error):
+            self.told(boot)
 
 
 def _is_stale(opening: Opening, hello: Hello) -> bool:

@@ -10,11 +10,13 @@ class Variables:
 
     "A boot has variables" means: a cell was sent there, or files were, or it had run cells before
     this kernel came. A boot that goes without any has lost nothing.
+
+    :ivar cause: what is known of why they, or those that would have been, are gone.
     """
 
     def __init__(self) -> None:
         self._boot = ""
-        self._cause = ""
+        self.cause = ""
 
     def are_in(self, boot: str) -> bool:
         return self._boot == boot
@@ -31,7 +33,7 @@ class Variables:
         """
         if self._boot not in ("", boot):
             self.told()
-            raise lost_while_idle(self._cause)
+            raise lost_while_idle(self.cause)
 
     def will_be_in(self, boot: str) -> None:
         """It gets a cell, or files."""
@@ -39,7 +41,7 @@ class Variables:
 
     def gone_because(self, cause: str) -> None:
         """What is known of the reason, for the cell that will tell it."""
-        self._cause = cause
+        self.cause = cause
 
     def told(self) -> None:
         """A cell's error says that they are gone."""

@@ -31,7 +31,7 @@ from ..wire import (
 )
 from .adapter_files import AdapterFiles
 from .base import ExecutorEvents, Stdin
-from .log_reader import LogReader, session_errors
+from .log_reader import LogReader, lost, session_errors
 from .retry import PASSING, retry
 from .session_files import MAX_ANSWER_BYTES
 
@@ -42,6 +42,8 @@ UNREACHABLE_S: Final = 8.0
 #: How long one send may take before it is tried again: this, and time for its bytes.
 SEND_TIMEOUT_S: Final = 6.0
 SLOW_BYTES_PER_S: Final = 50_000
+#: Boots whose last messages are still read; more would be a session that ends none.
+MOST_RETIRED: Final = 4
 
 
 class AdapterExecutor:
@@ -110,6 +112,10 @@ class AdapterExecutor:
         if previous.boot != boot:
             if not previous.over:
                 self._retired.append(previous)
+            if len(self._retired) > MOST_RETIRED:
+                oldest = self._retired.pop(0)
+                await oldest.aclose()
+                self._events.on_failure(oldest.boot, lost())
             return after
         await previous.aclose()
         # Also when it gave up: what it has handed on may not have been acknowledged.
@@ -131,6 +137,8 @@ class AdapterExecutor:
 
     async def send(self, boot: str, messages: Sequence[Message], budget_s: float) -> None:
         if self._log_reader is not None:
+            if self._log_reader.boot == boot and self._log_reader.over:
+                raise lost()  # its end has been told, and nobody would hear the answers
             self._log_reader.touch()
         body = dump(
             {

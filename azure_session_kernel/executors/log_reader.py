@@ -48,6 +48,12 @@ log = logging.getLogger(__name__)
 IDLE_S: Final = 600.0
 #: Acknowledge (by reading anew) after so much, so that the session can forget it.
 ACKNOWLEDGE_BYTES: Final = 32 * 1024 * 1024
+#: A read that ends sooner, with less than so much, is not followed at once by the next one.
+SHORT_S: Final = 1.0
+FEW_BYTES: Final = 64 * 1024
+#: A read that brought so much, or lasted so long, is followed by the next one soon.
+LONG_S: Final = 1.0
+MUCH_BYTES: Final = 64 * 1024
 #: However short the time for an outage, its tries are so close that there is room for so many,
 #: and one whose tries are slow to fail is given at least a few.
 TRIES: Final = 20
@@ -125,37 +131,58 @@ class LogReader:
     async def _read_until_over(self) -> None:
         """A failure other than the session's own "no" may pass: a proxy's 404, a token that is
         being renewed, a broken network. The cell goes on meanwhile, and its output is kept there.
+
+        Reads that end at once, however they end, follow each other ever more seldom.
         """
         broken_at: float | None = None
         unreadable: PoolError | None = None
         waits, tries = delays(), 0
         while not self._over:
             await self._park_while_idle()
-            seen, self._flowed = self._last, False
+            seen, began_at = self._last, time.monotonic()
+            self._flowed, self._read_bytes = False, 0
+            failure: PoolError | CredentialError | None = None
             try:
                 await self._read_once()
-                broken_at, unreadable, waits = None, None, delays()
-                continue
             except WireError as error:
-                failure: PoolError | CredentialError = _unreadable(error)
-                unreadable = _unreadable(error)
+                failure = unreadable = _unreadable(error)
             except PoolError as error:
                 if _as_session_error(error) is not error:
                     raise _as_session_error(error) from error
                 failure = error
             except CredentialError as error:
                 failure = error
-            if self._last > seen or (self._flowed and isinstance(failure, PoolUnreachable)):
-                broken_at, unreadable, waits = None, None, delays()
-            now = time.monotonic()
-            tries = tries + 1 if broken_at is not None else 1
-            broken_at = broken_at if broken_at is not None else now
-            if now - broken_at > self._outage_s and tries >= LEAST_TRIES:
-                raise unreadable or failure  # garbage says more than the break that followed it
-            log.info("the connection to the session broke (%s); reading on", type(failure).__name__)
-            asked_s = getattr(failure, "retry_after_s", None) or 0.0
-            wait_s = min(next(waits), self._outage_s / TRIES)
-            await asyncio.sleep(max(wait_s, min(asked_s, MAX_DELAY_S)))
+            brought = self._last > seen
+            worth_it = self._was_worth_it(began_at, brought)
+            waits = delays() if worth_it else waits
+            if failure is None or brought or self._came_back(failure):
+                broken_at, unreadable = None, None
+            wait_s = 0.0 if failure is None and worth_it else next(waits)
+            if failure is not None:
+                now = time.monotonic()
+                tries = tries + 1 if broken_at is not None else 1
+                broken_at = broken_at if broken_at is not None else now
+                if now - broken_at > self._outage_s and tries >= LEAST_TRIES:
+                    raise unreadable or failure  # garbage says more than the break after it
+                kind = type(failure).__name__
+                log.info("the connection to the session broke (%s); reading on", kind)
+                asked_s = getattr(failure, "retry_after_s", None) or 0.0
+                wait_s = max(min(wait_s, self._outage_s / TRIES), min(asked_s, MAX_DELAY_S))
+            if not self._over:
+                await asyncio.sleep(wait_s)
+
+    def _was_worth_it(self, began_at: float, brought: bool) -> bool:
+        """Whether a read, which may have broken off, did more than to begin. Where a proxy holds
+        answers back, it does if it ends with something new.
+        """
+        long = self._read_bytes > 0 and time.monotonic() - began_at > LONG_S
+        return long or self._read_bytes > MUCH_BYTES or (brought and self._style.polling)
+
+    def _came_back(self, failure: PoolError | CredentialError) -> bool:
+        """A connection that is cut again and again while a cell is silent has come back each time;
+        one that is always cut before a line's end brings nothing.
+        """
+        return self._flowed and isinstance(failure, PoolUnreachable)
 
     async def _park_while_idle(self) -> None:
         while not self._busy() and time.monotonic() - self._active_at > IDLE_S:
@@ -174,8 +201,6 @@ class LogReader:
             splitter = LineSplitter()
             async for chunk in chunks:
                 self._read_bytes += len(chunk)
-                # A connection that is cut again and again while a cell is silent has come back each
-                # time; one that is always cut before a line's end brings nothing.
                 self._flowed = False
                 try:
                     for data in splitter.feed(chunk):

@@ -19,12 +19,17 @@ MAX_DELAY_S: Final = 5.0
 PASSING: Final = (PoolFull, PoolUnavailable, PoolUnreachable)
 
 
-def delays() -> Iterator[float]:
+def delays(first_s: float = FIRST_DELAY_S, longest_s: float = MAX_DELAY_S) -> Iterator[float]:
     """0.1 s doubling to 5 s, each shortened by up to a half: clients must not march in step."""
-    delay = FIRST_DELAY_S
+    delay = first_s
     while True:
-        yield delay * (0.5 + random.random() / 2)  # noqa: S311
-        delay = min(delay * 2, MAX_DELAY_S)
+        yield jittered(delay)
+        delay = min(delay * 2, longest_s)
+
+
+def jittered(delay_s: float) -> float:
+    """Shortened by up to a half."""
+    return delay_s * (0.5 + random.random() / 2)  # noqa: S311
 
 
 async def retry(

@@ -25,6 +25,7 @@ from ..kernel.fake_front import HELLO, TOKEN, Answer, FakeFront, FakeSession, Re
 from ..kernel.live_kernel import LiveKernel
 
 MB = 1024 * 1024
+LIMIT_S = 120
 StartHostile = Callable[[Respond], LiveKernel]
 
 
@@ -167,6 +168,88 @@ def test_a_session_that_takes_cells_and_answers_for_another_boot_ends_them(
     kernel = hostile(respond)
     assert kernel.run("1").error["ename"] == "SessionLost"
     assert next(hellos) < 50
+    assert is_alive(kernel)
+
+
+class CrashLoop:
+    """Every boot ends at once, whatever it is sent. ``hellos`` counts them."""
+
+    def __init__(self, *, one_name: bool) -> None:
+        self.hellos = 0
+        self.said_enough = threading.Event()
+        self._one_name = one_name
+
+    def respond(self, path: str, body: bytes) -> Answer:
+        match path.removeprefix("/jupyter/"):
+            case "hello":
+                self.hellos += 1
+                if self.hellos >= 3:
+                    self.said_enough.set()
+                return _json({**HELLO, "boot": "b" if self._one_name else f"b-{self.hellos}"})
+            case "read":
+                following = json.loads(body)["after"] + 1
+                ended = {
+                    "n": following,
+                    "event": "ended",
+                    "reason": "restart",
+                    "cause": "It exits.",
+                }
+                return Answer(body=json.dumps(ended).encode() + b"\n")
+            case _:
+                return _json({"accepted": []})
+
+
+@pytest.mark.parametrize("one_name", [True, False])
+def test_a_crash_loop_goes_on_only_when_a_cell_asks(hostile: StartHostile, one_name: bool) -> None:
+    session = CrashLoop(one_name=one_name)
+    kernel = hostile(session.respond)
+    assert session.said_enough.wait(LIMIT_S)
+    for _ in range(3):
+        assert is_alive(kernel)
+        completion = kernel.reply(kernel.kc.complete("pri"))["content"]
+        assert "in a row" in " ".join(completion["traceback"])
+    assert session.hellos == 3
+    for hellos in (4, 5, 6):
+        cell = kernel.run("1")
+        assert cell.error["ename"] in ("SessionLost", "InterpreterDied")
+        assert "in a row have ended" in cell.error_text
+        assert "start-up files" in cell.error_text
+        assert is_alive(kernel)
+        assert session.hellos == hellos
+
+
+def test_reads_that_end_at_once_do_not_keep_a_cell_from_its_end(hostile: StartHostile) -> None:
+    reads = iter(range(1_000_000))
+    session = FakeSession(lambda msg_id: ending(1, msg_id))
+
+    def respond(path: str, body: bytes) -> Answer:
+        if path == "/jupyter/read" and next(reads) < 4:
+            return Answer(body=b'{"event": "end_of_read"}\n')
+        return session.respond(path, body)
+
+    assert hostile(respond).run("1").status == "ok"
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("boot", {"boot": ["b"]}),
+        ("next", {"next": 10**400}),
+        ("protocol_version", {"info": {"protocol_version": [1]}}),
+        ("language_info", {"info": {"language_info": 5}}),
+        ("language_info.name", {"info": {"language_info": {"name": None}}}),
+    ],
+)
+def test_a_hello_that_front_ends_can_not_read_is_an_error_of_each_cell(
+    hostile: StartHostile, field: str, change: dict[str, Any]
+) -> None:
+    """``wait_until_ready`` is jupyter_client's own."""
+    kernel = hostile(lambda path, body: _json({**HELLO, **change}))
+    for _ in range(2):
+        cell = kernel.run("1")
+        assert cell.error["ename"] == "UnexpectedAnswer"
+        assert f"({field} must be" in cell.error_text
     assert is_alive(kernel)
 
 

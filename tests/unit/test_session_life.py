@@ -24,7 +24,7 @@ from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import parse_endpoint
 from azure_session_kernel.session import NotebookSession
 from azure_session_kernel.settings import Settings
-from azure_session_kernel.wire import BootEnded, Hello
+from azure_session_kernel.wire import BootEnded, Hello, Message
 
 POOL = "https://pool.x.azurecontainerapps.io"
 LIMIT_S = 60
@@ -67,6 +67,9 @@ class Session:
         boot = f"b-{self.starts}"
         await self.may_start.wait()
         return Hello(1, "", boot, "idle", 0, 1, {}, (), ())
+
+    def files(self, boot: str) -> None:
+        """There are none to upload."""
 
     async def send(self, boot: str, messages: Any, budget_s: float) -> None:
         self.sent.set()
@@ -317,3 +320,72 @@ async def test_a_lease_that_is_just_being_taken_is_let_go(world: World) -> None:
     await world.closing
     assert world.state is S.OVER
     assert (world.executor.starts, world.recorded()) == (0, "")
+
+
+# -- boots that end one after another
+
+
+def a_message(msg_type: str) -> Message:
+    return Message("shell", {"msg_id": "m", "msg_type": msg_type}, {})
+
+
+async def end_the_boot(world: World) -> None:
+    """At once, as soon as it is open."""
+    await until(lambda: world.state is S.READY)
+    hello = world.session.hello
+    assert hello is not None
+    world.session.on_boot_ended(hello.boot, BootEnded(1, "exited", "Its start-up file exits."))
+
+
+async def crash(world: World) -> None:
+    """Until the next one is not opened by itself."""
+    world.executor.may_start.set()
+    world.session.begin()
+    for _ in range(3):
+        await end_the_boot(world)
+    await turns()
+    assert (world.state, world.executor.starts) == (S.CLOSED, 3)
+
+
+async def test_a_crash_loop_ends_until_a_cell_asks(world: World) -> None:
+    await crash(world)
+    assert await world.session.opened(LIMIT_S) is not None  # of which kernel_info tells
+    with pytest.raises(SessionLost, match="ends again and again"):
+        await world.session.send([a_message("complete_request")], lambda boot: None)
+    assert world.executor.starts == 3
+    for starts in (4, 5):
+        cell = asyncio.create_task(
+            world.session.send([a_message("execute_request")], lambda boot: None)
+        )
+        await world.executor.sent.wait()
+        world.executor.sent.clear()
+        await end_the_boot(world)
+        cell.cancel()
+        await turns()
+        assert (world.state, world.executor.starts) == (S.CLOSED, starts)
+
+
+async def test_a_cell_that_ends_means_that_its_interpreter_works(world: World) -> None:
+    await crash(world)
+    world.session.on_message(a_message("execute_reply"))  # nobody has asked
+    with pytest.raises(SessionLost):
+        await world.session.send([a_message("comm_msg")], lambda boot: None)
+    cell = asyncio.create_task(
+        world.session.send([a_message("execute_request")], lambda boot: None)
+    )
+    await world.executor.sent.wait()
+    world.session.on_message(a_message("execute_reply"))
+    await end_the_boot(world)
+    await until(lambda: world.executor.starts == 5)
+    cell.cancel()
+
+
+async def test_what_a_session_says_of_its_end_starts_nothing(world: World) -> None:
+    world.executor.may_start.set()
+    world.session.begin()
+    for reason in ("restart", "interrupt", "stopped"):
+        await until(lambda: world.state is S.READY)
+        assert world.session.hello is not None
+        world.session.on_boot_ended(world.session.hello.boot, BootEnded(1, reason, ""))
+    await turns()
+    assert (world.state, world.executor.starts) == (S.CLOSED, 3)

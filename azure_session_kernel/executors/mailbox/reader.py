@@ -32,7 +32,7 @@ from ...wire import (
     receivable,
 )
 from ..log_reader import Hole, lost, without_line
-from ..retry import delays
+from ..retry import delays, jittered
 from .inside.log import LONGEST_WINDOW_S, WINDOW_S
 
 log = logging.getLogger(__name__)
@@ -178,9 +178,9 @@ class MailboxReader:
         if self.chunk < self._expected:
             return
         if self._running():
-            limit_s: float | None = min(self._delay_s, RUNNING_S)
+            limit_s: float | None = jittered(min(self._delay_s, RUNNING_S))
         elif time.monotonic() - self._active_at < LATE_FOR_S:
-            limit_s = min(max(self._delay_s, LATE_FIRST_S), LATE_S)
+            limit_s = jittered(min(max(self._delay_s, LATE_FIRST_S), LATE_S))
         else:
             limit_s = None
         self._delay_s *= _SLOWER
@@ -243,10 +243,9 @@ class MailboxReader:
 
         :raises SessionLost: its session is gone. :raises WireError: the file is.
         """
-        began, delay_s = time.monotonic(), FIRST_S
+        began, waits = time.monotonic(), delays(FIRST_S, RUNNING_S)
         while time.monotonic() - began < VISIBLE_S + _ROUND_TRIPS * self.trip_s:
-            await asyncio.sleep(delay_s)
-            delay_s = min(delay_s * _SLOWER, RUNNING_S)
+            await asyncio.sleep(next(waits))
             data = await self._fetched(self.chunk + 1)
             if data is not None:
                 return [data]
@@ -271,7 +270,7 @@ class MailboxReader:
                 await self._woken(delay)
             else:
                 self._trips_s.append(time.monotonic() - asked_at)
-                return data
+                return data or None  # an empty one is none: each file has something to say
         raise AssertionError("unreachable")
 
     def _take(self, data: bytes) -> None:
