@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
+from azure_session_kernel.kernel import MOST_ANSWERS
 from azure_session_kernel.pool.local import LocalPool, write_record
 from azure_session_kernel.wire import MAX_LINE_BYTES, PART_BYTES
 
 from ..conftest import JUPYTER_DIRS
 from ..kernel.fake_front import HELLO, TOKEN, Answer, FakeFront, FakeSession, Respond, ending, line
-from ..kernel.live_kernel import LiveKernel
+from ..kernel.live_kernel import LiveKernel, wait_until
 
 MB = 1024 * 1024
 LIMIT_S = 120
@@ -130,6 +131,36 @@ def test_a_flood_of_questions_is_bounded_and_can_be_interrupted(hostile: StartHo
         error = kernel.interrupt_until_over(msg_id).error
         assert error["ename"] == "KeyboardInterrupt"
         assert grown() < 100
+    session.close()
+
+
+def test_a_flood_of_questions_gets_few_answers_at_a_time(hostile: StartHostile) -> None:
+    """``%%stdin`` answers them without asking anybody."""
+
+    def script(msg_id: str) -> list[bytes]:
+        asked = [
+            line(n, "input_request", msg_id, channel="stdin", prompt="", password=False)
+            for n in range(1, 501)
+        ]
+        return [*asked, line(501, "stream", msg_id, name="stdout", text="all asked")]
+
+    session, may_answer = FakeSession(script), threading.Event()
+    answers: set[str] = set()
+
+    def respond(path: str, body: bytes) -> Answer:
+        if b"input_reply" in body:
+            answers.add(json.loads(body)["messages"][0]["header"]["msg_id"])
+            may_answer.wait()
+        return session.respond(path, body)
+
+    kernel = hostile(respond)
+    msg_id = kernel.execute("%%stdin\none line\n%%code\n1", allow_stdin=True)
+    kernel.wait_for_text(msg_id, "all asked")
+    assert is_alive(kernel)
+    wait_until(lambda: len(answers) >= MOST_ANSWERS)
+    may_answer.set()
+    assert kernel.interrupt_until_over(msg_id).error["ename"] == "KeyboardInterrupt"
+    assert len(answers) == MOST_ANSWERS
     session.close()
 
 
