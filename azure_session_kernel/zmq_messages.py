@@ -24,12 +24,13 @@ class ContentUnreadable(WireError):
 
 
 def decode_frames(
-    session: Session, channel: str, frames: list[bytes]
+    session: Session, channel: str, frames: list[bytes], limit_bytes: int | None = None
 ) -> tuple[list[bytes], Message]:
     """The routing prefix and the message.
 
+    :param limit_bytes: of all but a stream's message, whose text can be carried in pieces.
     :raises WireError: not a message, or not signed with this connection's key.
-    :raises ContentUnreadable: a message all the same.
+    :raises ContentUnreadable: a message all the same, whose reason is "" when it is too large.
     """
     try:
         start = frames.index(DELIM) + 1
@@ -44,16 +45,20 @@ def decode_frames(
     for key in ("msg_id", "msg_type"):
         if not isinstance(header.get(key), str):
             raise WireError(f"a header without {key}")
+    is_stream = header["msg_type"] == "stream"
+    if limit_bytes is not None and not is_stream and sum(map(len, frames)) > limit_bytes:
+        raise ContentUnreadable(Message(channel, header, {}, parent_header), "")
     try:
-        metadata, content = (_object(part) for part in parts[2:])
+        metadata = _object(parts[2])
+        content = _object(parts[3], any_text=is_stream)
     except WireError as error:
         raise ContentUnreadable(Message(channel, header, {}, parent_header), str(error)) from error
     buffers = tuple(bytes(frame) for frame in frames[start + 5 :])
     return frames[: start - 1], Message(channel, header, content, parent_header, metadata, buffers)
 
 
-def _object(frame: bytes) -> dict[str, Any]:
-    value = load(frame, errors="replace")
+def _object(frame: bytes, *, any_text: bool = False) -> dict[str, Any]:
+    value = load(frame, errors="replace", any_text=any_text)
     if not isinstance(value, dict):
         raise WireError("a part is not an object")
     return value

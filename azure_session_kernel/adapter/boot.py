@@ -319,7 +319,7 @@ class Boot:
     def _take_frames(self, channel: str, frames: list[bytes]) -> None:
         """Whatever the user's process sends, the channel must not fall silent."""
         try:
-            _, message = decode_frames(self._session, channel, frames)
+            _, message = decode_frames(self._session, channel, frames, self.log.most_bytes)
         except ContentUnreadable as error:
             self._take_unreadable(error.message, frames, str(error))
             return

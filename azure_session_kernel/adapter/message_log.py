@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 MEMORY_BYTES: Final = 32 * 1024 * 1024
 DISK_BYTES: Final = 2 * 1024 * 1024 * 1024
+#: A longer text of a stream travels in pieces: one wide character makes each take four bytes.
+TEXT_BYTES: Final = 64 * 1024 * 1024
 #: What a cell begins with waits so long for its first output, to travel with it.
 COMPANY_S: Final = 0.003
 
@@ -60,7 +62,7 @@ class MessageLog:
         self._merger = StreamMerger()
         self._flush_handle: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
-        self._line_bytes = line_bytes
+        self._line_bytes, self._text_bytes = line_bytes, min(TEXT_BYTES, line_bytes)
         self._keepalive_s = keepalive_s
         self._reads = 0
         self._superseded_reads = 0
@@ -75,6 +77,13 @@ class MessageLog:
     def first(self) -> int:
         """The number of the oldest entry that is still kept."""
         return self._kept.first
+
+    @property
+    def most_bytes(self) -> int:
+        """What the interpreter sends fits in no line above this: it has spaces that a line has not,
+        but, or it would not be decoded, no more of them.
+        """
+        return self._line_bytes + self._line_bytes // 32
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -113,20 +122,20 @@ class MessageLog:
     def _number(self, message: Message) -> None:
         line = encode_line(LogMessage(self.next, message))
         size = len(line) - 1
-        if size > self._line_bytes:
-            del line  # before its parts are encoded
-            self._number_oversized(message, size)
+        parts = halves(message, self._text_bytes) if size > self._text_bytes else []
+        if not parts and size <= self._line_bytes:
+            self._store(line, message)
             return
-        self._store(line, message)
-
-    def _number_oversized(self, message: Message, size: int) -> None:
-        parts = halves(message, self._line_bytes)
+        del line  # before its parts are encoded
         for part in parts:
             self._number(part)
         if not parts:
-            log.warning("a %.40s message of %d bytes is too large", message.msg_type, size)
-            instead = in_place_of(message, self.next, size, self._line_bytes)
-            self._store(encode_line(instead))
+            self._number_oversized(message, size)
+
+    def _number_oversized(self, message: Message, size: int) -> None:
+        log.warning("a %.40s message of %d bytes is too large", message.msg_type, size)
+        instead = in_place_of(message, self.next, size, self._line_bytes)
+        self._store(encode_line(instead))
 
     def _store(self, line: bytes, message: Message | None = None) -> None:
         self._kept.add(line, message)

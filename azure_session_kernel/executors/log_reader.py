@@ -7,8 +7,10 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Final
 
+from ..daemon_thread import in_daemon_thread
 from ..errors import (
     CredentialError,
     InterpreterDied,
@@ -58,6 +60,9 @@ MUCH_BYTES: Final = 64 * 1024
 #: and one whose tries are slow to fail is given at least a few.
 TRIES: Final = 20
 LEAST_TRIES: Final = 3
+
+#: A longer line is decoded in a thread. Python lets go of its lock between the steps of that.
+BESIDE_BYTES: Final = 4 * 1024 * 1024
 
 
 class Hole(WireError):
@@ -204,7 +209,7 @@ class LogReader:
                 self._flowed = False
                 try:
                     for data in splitter.feed(chunk):
-                        if self._take(decode_line(data)):
+                        if self._take(await decoded(data)):
                             return
                 except LineTooLong as error:
                     # A read that begins behind its number neither waits for its end nor meets it.
@@ -277,6 +282,13 @@ class LogReader:
             raise Hole(f"number {n} after {self._last}")
         self._last = n
         return True
+
+
+async def decoded(data: bytes) -> LogLine:
+    """``decode_line``, beside the loop where it may take long. Cancelling it loses the line."""
+    if len(data) <= BESIDE_BYTES:
+        return decode_line(data)
+    return await in_daemon_thread(partial(decode_line, data))
 
 
 def without_line(error: LineTooLong, expected: int) -> Oversized:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 from ..errors import PoolError, UnexpectedAnswer
 from ..identity import redact
 from ..pool.client import PoolClient
-from ..wire import dump
+from ..wire import BeyondDecoder, WireError, dump
 from .oneshot_answer import Ran, excerpt, read_answer
 from .oneshot_api import (
     Api,
@@ -78,8 +77,10 @@ class OneShotPool:
         answer = await self._client.request("POST", api.path, body=body, timeout_s=timeout_s)
         self.heard_at = time.monotonic()
         try:
-            return read_answer(json.loads(answer.body))
-        except (ValueError, RecursionError):
+            return read_answer(answer.decoded())
+        except BeyondDecoder as error:
+            raise _beyond(str(error)) from None
+        except WireError:
             raise self._not_json(answer.body) from None
         except UnexpectedAnswer as error:
             error.what = self._clean(error.what)
@@ -128,3 +129,11 @@ def _got_further(error: PoolError, before: PoolError) -> bool:
     a refusal in FastAPI's manner says which fields are wanted.
     """
     return before.status is not None and error.status not in _WORDLESS
+
+
+def _beyond(reason: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"The pool's answer to a cell is beyond this kernel, for {reason}. The cell has run.",
+        cause="Its last value, or what it printed, is too much for one answer.",
+        fix="Let it return or print less, and save large data to a file.",
+    )

@@ -7,7 +7,7 @@ One request is four steps, each adding one concern: a token, one retry with a fr
 from __future__ import annotations
 
 import asyncio
-import json
+import codecs
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from ..errors import CredentialError, PoolError, SessionKernelError, Unauthorized, UnexpectedAnswer
+from ..wire import BeyondDecoder, WireError, load
 from ..within import within
 from .call import Call
 from .connections import Connections, Progress, chunks_of, read_body, timeouts_of
@@ -47,13 +48,15 @@ class Answer:
     call: Call | None = field(default=None, repr=False, compare=False)
 
     def json(self) -> Any:
-        """:raises UnexpectedAnswer: when the body is not JSON."""
+        """:raises UnexpectedAnswer: when the body is not JSON, or is beyond ``wire.load``."""
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return self.decoded()
+        except WireError as wrong:
             kind = self.headers.get("content-type", "no content type")[:80]
+            beyond = isinstance(wrong, BeyondDecoder)
             error = UnexpectedAnswer(
-                f"The answer of the session pool ({self.status}, {kind}) is not JSON: "
+                f"The answer of the session pool ({self.status}, {kind}) "
+                f"{f'is beyond this kernel, for {wrong}' if beyond else 'is not JSON'}: "
                 f"{self.excerpt() or 'it is empty'}",
                 cause="Another program than the one this kernel expects answers in the session, "
                 "or a proxy on the way.",
@@ -62,6 +65,10 @@ class Answer:
             )
             error.status, error.body = self.status, self.excerpt(BODY_CHARS)
             raise error from None
+
+    def decoded(self) -> Any:
+        """Its JSON. :raises WireError: there is none. :raises BeyondDecoder: see ``wire.load``."""
+        return load(self.body.removeprefix(codecs.BOM_UTF8))
 
     def excerpt(self, limit: int = EXCERPT_CHARS) -> str:
         """What was received, for an error's text: printable, without token or identifier."""

@@ -12,7 +12,9 @@ out of one numbered *log* per boot, read as newline-delimited JSON by ``POST /ju
    (``ended``, ``gap``), or an unnumbered remark (``keepalive``, ``end_of_read``, ``superseded``).
 3. Lines end with ``\\n`` and with nothing else. U+2028, U+2029 and U+0085 are ordinary characters,
    and JSON here is ASCII-escaped only where JSON itself demands it. No line is larger than
-   ``MAX_LINE_BYTES``: an event stands in place of a message that would be.
+   ``MAX_LINE_BYTES``: an event stands in place of a message that would be. A line whose JSON would
+   take more than ``MAX_DECODED_BYTES`` besides its text, or is nested deeper than ``MAX_DEPTH``, is
+   not decoded: a reader knows its message by the headers, which come before metadata and content.
 4. Numbers start at 1 in each boot and have no holes. A reader that has seen N asks for ``after=N``,
    which also tells the adapter that it may forget everything up to N. A numbered line begins with
    its number.
@@ -32,12 +34,14 @@ from .hello import (
     Hello,
     hello_from_json,
 )
-from .json_text import WireError, dump, load
+from .json_text import BeyondDecoder, WireError, dump, load
 from .limits import (
     JUPYTER_PROTOCOL,
     KEEPALIVE_S,
     MAX_ASSEMBLED_BYTES,
     MAX_BODY_BYTES,
+    MAX_DECODED_BYTES,
+    MAX_DEPTH,
     MAX_LINE_BYTES,
     MAX_READ_S,
     PART_BYTES,
@@ -76,6 +80,8 @@ __all__ = [
     "MAX_ARGUMENTS_CHARS",
     "MAX_ASSEMBLED_BYTES",
     "MAX_BODY_BYTES",
+    "MAX_DECODED_BYTES",
+    "MAX_DEPTH",
     "MAX_LINE_BYTES",
     "MAX_READ_S",
     "MAX_VARIABLES",
@@ -85,6 +91,7 @@ __all__ = [
     "RECEIVABLE",
     "SENDABLE",
     "VARIABLE",
+    "BeyondDecoder",
     "BootEnded",
     "EndOfRead",
     "Gap",

@@ -11,13 +11,15 @@ from typing import Any, Final, TypeGuard
 #: Integers up to here are exact in every front end: JavaScript has only floats.
 MAX_WHOLE: Final = 2**53 - 1
 
+from .decoded_size import why_not
+
 
 class WireError(ValueError):
     """The other end sent something that is not protocol v1."""
 
 
 class BeyondDecoder(WireError):
-    """JSON that arrived whole and that this Python does not decode. It says why, as a clause."""
+    """JSON that arrived whole and is not decoded here. It says why, as a clause."""
 
 
 def dump(value: Any) -> bytes:
@@ -28,19 +30,28 @@ def dump(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def load(data: bytes | bytearray | memoryview, *, errors: str = "strict") -> Any:
+def load(
+    data: bytes | bytearray | memoryview, *, errors: str = "strict", any_text: bool = False
+) -> Any:
     """JSON from the other end.
 
     :param errors: what becomes of bytes that are no UTF-8, as in ``bytes.decode``.
+    :param any_text: see ``why_not``.
     :raises WireError: not UTF-8, not JSON.
-    :raises BeyondDecoder: nested too deeply, or an integer with more digits than Python reads.
+    :raises BeyondDecoder: it would take too much memory, is nested too deeply, or has an integer
+        with more digits than Python reads.
     """
+    data = bytes(data)
+    if reason := why_not(data, any_text=any_text):
+        raise BeyondDecoder(reason)
     try:
-        return json.loads(bytes(data).decode("utf-8", errors))
+        return json.loads(data.decode("utf-8", errors))
     except (json.JSONDecodeError, UnicodeError) as error:
         raise WireError(f"not JSON: {type(error).__name__}") from error
     except RecursionError as error:
         raise BeyondDecoder("it is nested too deeply") from error
+    except MemoryError as error:
+        raise BeyondDecoder("there is not enough memory for it") from error
     except ValueError as error:
         raise BeyondDecoder("it holds an integer of too many digits") from error
 

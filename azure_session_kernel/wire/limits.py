@@ -20,3 +20,9 @@ MAX_LINE_BYTES: Final = 288 * 1024 * 1024
 MAX_READ_S: Final = 200.0
 #: A silent stream gets a keep-alive line this often.
 KEEPALIVE_S: Final = 15.0
+#: What one message may take decoded, besides its text: it bounds memory, and how long the loop
+#: stands still.
+MAX_DECODED_BYTES: Final = 256 * 1024 * 1024
+#: How deep its JSON may be nested: it is encoded again here, and decoded by front ends, and each of
+#: these can be some 1000 calls deep.
+MAX_DEPTH: Final = 400

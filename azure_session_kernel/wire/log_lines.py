@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -125,6 +126,11 @@ _REMARKS: Final[Mapping[str, KeepAlive | EndOfRead | Superseded]] = {
 }
 
 
+#: Of a line, in which its headers are looked for.
+_HEAD_BYTES: Final = 1024 * 1024
+_BEHIND_HEADERS: Final = re.compile(rb',\s*"metadata"\s*:')
+
+
 def decode_line(data: bytes) -> LogLine:
     """One line without its newline.
 
@@ -133,7 +139,7 @@ def decode_line(data: bytes) -> LogLine:
     try:
         value = load(data)
     except BeyondDecoder as error:
-        return _without_content(data, str(error))
+        return _in_place_of(data, str(error))
     if not isinstance(value, dict):
         raise WireError("a log line must be an object")
     event = value.get("event")
@@ -148,16 +154,16 @@ def decode_line(data: bytes) -> LogLine:
         return _gap(n, value)
     if event is not None:
         raise WireError("an unknown event")
-    return LogMessage(n, message_from_json(value))
+    return LogMessage(n, message_from_json(value, len(data)))
 
 
-def _without_content(data: bytes, reason: str) -> Oversized:
-    """What stands for a message whose content is beyond this Python.
+def _in_place_of(data: bytes, reason: str) -> Oversized:
+    """What stands for a message whose metadata or content is beyond this kernel.
 
-    :raises WireError: what comes before its content does not read as a message either.
+    :raises WireError: what comes before these does not read as a message either.
     """
-    head, content, _ = data.partition(b',"content":')
-    line = decode_line(head + b"}") if content else None
+    found = _BEHIND_HEADERS.search(data, 0, _HEAD_BYTES)
+    line = decode_line(data[: found.start()] + b"}") if found else None
     if not isinstance(line, LogMessage):
         raise WireError("a log line that can't be read")
     of, size = line.message, len(data)

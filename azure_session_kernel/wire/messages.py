@@ -61,7 +61,10 @@ RECEIVABLE: Final[Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One Jupyter message and its channel."""
+    """One Jupyter message and its channel.
+
+    :ivar size_bytes: of the line that it came in, if it did.
+    """
 
     channel: str
     header: dict[str, Any]
@@ -69,6 +72,7 @@ class Message:
     parent_header: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     buffers: tuple[bytes, ...] = ()
+    size_bytes: int = field(default=0, compare=False)
 
     @property
     def msg_id(self) -> str:
@@ -94,7 +98,7 @@ def message_as_json(message: Message) -> dict[str, Any]:
     }
 
 
-def message_from_json(value: Any) -> Message:
+def message_from_json(value: Any, size_bytes: int = 0) -> Message:
     """:raises WireError: when a part is missing or of the wrong type."""
     if not isinstance(value, dict):
         raise WireError("a message must be an object")
@@ -112,6 +116,7 @@ def message_from_json(value: Any) -> Message:
         parent_header=object_at(value, "parent_header"),
         metadata=object_at(value, "metadata"),
         buffers=bytes_from_base64(value.get("buffers", [])),
+        size_bytes=size_bytes,
     )
 
 

@@ -32,6 +32,14 @@ def kernel(
         yield kernel
 
 
+@pytest.fixture(scope="module")
+def unlimited(isolated_environment: dict[str, str]) -> Iterator[Kernel]:
+    with running_adapter() as adapter:
+        kernel = Kernel(adapter)
+        kernel.hello()
+        yield kernel
+
+
 DISPLAY = "from IPython.display import HTML, display; display(HTML('x' * 50_000))"
 RESULT = "class Long:\n    def __repr__(self): return 'x' * 50_000\nLong()"
 PAYLOAD = "get_ipython().set_next_input('x' * 50_000)"
@@ -66,6 +74,37 @@ def test_a_message_too_large_is_named_and_the_next_cell_works(
     found = [(line.channel, line.msg_type) for line in run(kernel, code)]
     assert sorted(found) == expected
     assert kernel.run("print(kept)") == "17\n"
+
+
+BOMB = "display({'application/json': [{}] * 3_000_000}, raw=True)"
+BOMB_BESIDE = "display({'text/plain': ''}, metadata={'x': [{}] * 3_000_000}, raw=True)"
+DEEP = (
+    "import sys; sys.setrecursionlimit(5000); shown = 1\n"
+    "for _ in range(970): shown = [shown]\n"
+    "display({'application/json': shown}, raw=True); sys.setrecursionlimit(1000)"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (BOMB, "it would take more than 256 MB of memory"),
+        (BOMB_BESIDE, "it would take more than 256 MB of memory"),
+        (DEEP, "it is nested too deeply"),
+    ],
+    ids=["bomb", "metadata", "deep"],
+)
+def test_what_is_beyond_a_kernel_is_named_without_being_decoded(
+    unlimited: Kernel, code: str, reason: str
+) -> None:
+    request = execute_request(f"print('before')\n{code}\nprint('after')")
+    unlimited.send(request)
+    lines = unlimited.read_until(is_over(request))
+    (missing,) = (line for line in lines if isinstance(line, Oversized))
+    assert missing.parent_header["msg_id"] == request.msg_id
+    assert (missing.channel, missing.msg_type) == ("iopub", "display_data")
+    assert missing.reason == reason
+    assert unlimited.run("print('next')") == "next\n"
 
 
 def test_values_of_expressions_may_be_too_large(kernel: Kernel) -> None:

@@ -68,6 +68,18 @@ async def test_what_nobody_can_read_is_named_and_the_next_cell_works(session: Li
     assert result(await session.run("1")) == "1"
 
 
+async def test_a_small_bomb_is_named_and_the_next_cell_works(session: LiveSession) -> None:
+    bomb = "display({'application/json': [{}] * 3_000_000}, raw=True)"
+    asked = await session.send_cell(f"print('before'); {bomb}; print('after')")
+    seen = await session.over(asked)
+    (missing,) = session.oversized
+    assert (missing.channel, missing.msg_type) == ("iopub", "display_data")
+    assert missing.parent_header["msg_id"] == asked.msg_id
+    assert missing.reason == "it would take more than 256 MB of memory"
+    assert texts(seen) == "before\nafter\n"
+    assert result(await session.run("1")) == "1"
+
+
 async def test_text_is_never_too_large(small: LiveSession) -> None:
     assert texts(await small.run("print('\\x00é' * 50_000)")) == "\x00é" * 50_000 + "\n"
     assert not small.oversized

@@ -322,7 +322,7 @@ PISTON = Answer(404, b'{"message":"Not Found"}', {"content-type": "application/j
         (Answer(200, b"[1]"), "UnexpectedAnswer", "not this kernel's adapter"),
         (Answer(200, b'{"protocol": 1}'), "UnexpectedAnswer", "not this kernel's adapter"),
         (Answer(200, b'{"protocol": 99}'), "UnexpectedAnswer", "adapter"),
-        (Answer(200, b"[" * 100_000), "UnexpectedAnswer", "not JSON"),
+        (Answer(200, b"[" * 100_000), "UnexpectedAnswer", "nested too deeply"),
         (Answer(200, b"\xff\xfe\x00"), "UnexpectedAnswer", "not JSON"),
         (Answer(400, TOKEN.encode()), "UnexpectedAnswer", "400"),
     ],

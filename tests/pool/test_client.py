@@ -165,12 +165,26 @@ async def test_every_2xx_is_an_answer(status: int) -> None:
     assert (answer.status, answer.body) == (status, b"")
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b"[" * 100_000])
-def test_a_body_that_is_not_json_is_an_unexpected_answer(body: bytes) -> None:
-    with pytest.raises(UnexpectedAnswer, match="not JSON") as caught:
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "is not JSON"),
+        (b"<html>", "is not JSON"),
+        (b"\xff", "is not JSON"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b"[" + b"{}," * 5_000_000 + b"{}]", "it would take more than 256 MB of memory"),
+    ],
+    ids=["empty", "page", "bytes", "deep", "bomb"],
+)
+def test_a_body_that_can_not_be_read_is_an_unexpected_answer(body: bytes, said: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match=said) as caught:
         Answer(200, {"content-type": "text/html"}, body).json()
     assert "doctor" in caught.value.fix
     assert len(str(caught.value)) < 1000
+
+
+def test_a_body_may_begin_with_a_byte_order_mark() -> None:
+    assert Answer(200, {}, b"\xef\xbb\xbf[1]").json() == [1]
 
 
 async def test_what_came_instead_of_json_is_shown_without_secrets() -> None:

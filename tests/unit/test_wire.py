@@ -6,6 +6,7 @@ import base64
 import contextlib
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from azure_session_kernel.wire import (
     PartAssembler,
     Superseded,
     WireError,
+    decoded_size,
 )
 
 #: Every code point, lone surrogates included.
@@ -174,6 +176,105 @@ def test_a_message_nested_too_deeply_is_named_instead_of_stopping_the_reader() -
     assert (missing.n, missing.channel, missing.msg_type) == (7, "iopub", "display_data")
     assert missing.parent_header == {"msg_id": "p"}
     assert missing.reason == "it is nested too deeply"
+
+
+def _shown(value: bytes, *, metadata: bytes = b"{}") -> bytes:
+    """A line of the log with a display of this JSON."""
+    header = {"msg_id": "m", "msg_type": "display_data"}
+    message = Message("iopub", header, {"data": "?"}, {"msg_id": "p"}, {"x": "!"})
+    line = wire.encode_line(LogMessage(7, message))[:-1]
+    return line.replace(b'"?"', value).replace(b'{"x":"!"}', metadata)
+
+
+BOMBS = {
+    "objects": b"[" + b"{}," * 5_000_000 + b"{}]",
+    "lists": b"[" + b"[]," * 5_000_000 + b"[]]",
+    "numbers": b"[" + b"1," * 6_000_000 + b"1]",
+    "strings": b"[" + b'"a",' * 4_000_000 + b"1]",
+    "members": b"{" + b",".join(b'"%d":1' % n for n in range(1_500_000)) + b"}",
+    "wide": b'"' + b"x" * 90_000_000 + "😀".encode() + b'"',
+    "escaped": b'"' + b"x" * 90_000_000 + rb"\ud83d\ude00" + b'"',
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=list(BOMBS))
+@pytest.mark.parametrize("in_metadata", [False, True], ids=["content", "metadata"])
+def test_a_message_that_would_take_too_much_memory_is_named_and_not_decoded(
+    monkeypatch: pytest.MonkeyPatch, bomb: bytes, in_metadata: bool
+) -> None:
+    line = _shown(b"1", metadata=bomb) if in_metadata else _shown(bomb)
+    loads, longest = json.loads, 0
+
+    def watched(text: str) -> Any:
+        nonlocal longest
+        longest = max(longest, len(text))
+        return loads(text)
+
+    monkeypatch.setattr(json, "loads", watched)
+    missing = wire.decode_line(line)
+    assert isinstance(missing, Oversized)
+    assert (missing.n, missing.channel, missing.msg_type) == (7, "iopub", "display_data")
+    assert missing.parent_header == {"msg_id": "p"}
+    assert missing.reason == "it would take more than 256 MB of memory"
+    assert longest < 1000
+
+
+LARGE: dict[str, Any] = {
+    "text": "a,b:c{d}[e]" * 1_500_000,
+    "table": '"1","2",\\\n' * 1_500_000,
+    "colours": "\x1b[31mred\x1b[0m," * 1_000_000,
+    "wide text": "Größe 😀 ,{" * 1_500_000,
+    "image": base64.b64encode(bytes(16_000_000)).decode(),
+    "figure": {"x": [n / 7 for n in range(600_000)], "y": list(range(600_000))},
+    "records": [{"id": n, "x": n / 7, "name": "a"} for n in range(100_000)],
+}
+
+
+@pytest.mark.parametrize("value", LARGE.values(), ids=list(LARGE))
+def test_a_large_message_passes_whatever_is_in_its_texts(value: Any) -> None:
+    line = wire.decode_line(_shown(wire.dump(value)))
+    assert isinstance(line, LogMessage)
+    assert line.message.content == {"data": value}
+
+
+@pytest.mark.parametrize("opened", [b"[", b'{"a":', b'{"[[[\\"":'])
+def test_messages_may_be_nested_up_to_a_depth(opened: bytes) -> None:
+    def shown(depth: int) -> LogLine:
+        closed = b"]" if opened == b"[" else b"}"
+        # Two are around it; what is in texts does not count, and neither does what was closed.
+        deep = opened * (depth - 2) + b"1" + closed * (depth - 2)
+        return wire.decode_line(_shown(deep, metadata=b'{"x":[%s1]}' % (b"[[]]," * 1000)))
+
+    assert isinstance(shown(wire.MAX_DEPTH), LogMessage)
+    missing = shown(wire.MAX_DEPTH + 1)
+    assert isinstance(missing, Oversized)
+    assert missing.reason == "it is nested too deeply"
+
+
+def _marks(value: Any) -> Iterator[str]:
+    """Strings as ``""``, and everything else that is counted."""
+    match value:
+        case str():
+            yield '""'
+        case list():
+            yield from ("[", ",".join("".join(_marks(item)) for item in value), "]")
+        case dict():
+            yield "{"
+            for n, item in enumerate(value.items()):
+                yield "," * bool(n) + "".join(_marks(item[0])) + ":" + "".join(_marks(item[1]))
+            yield "}"
+
+
+@given(json_values, st.integers(1, 9))
+def test_texts_are_told_from_what_is_around_them(value: Any, piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoded_size, "_PIECE_BYTES", piece)
+        pieces = list(decoded_size._pieces(wire.dump(value)))
+    found = b"".join(outside for outside, _ in pieces).decode()
+    wanted = "".join(_marks(value))
+    for mark in "[]{},:":
+        assert found.count(mark) == wanted.count(mark)
+    assert sum(len(texts) for _, texts in pieces) >= wanted.count('""')
 
 
 def test_texts_of_an_ended_boot_are_bounded() -> None:

@@ -28,10 +28,9 @@ from ...wire import (
     Message,
     Oversized,
     WireError,
-    decode_line,
     receivable,
 )
-from ..log_reader import Hole, lost, without_line
+from ..log_reader import Hole, decoded, lost, without_line
 from ..retry import delays, jittered
 from .inside.log import LONGEST_WINDOW_S, WINDOW_S
 
@@ -59,12 +58,14 @@ class Position:
     """How far a log has been read.
 
     :ivar chunk: the last file. :ivar n: the last line. :ivar splitter: with the line that the last
-        file has begun.
+        file has begun. :ivar waiting: lines of that file that have not been handed on, or what
+        stands for them.
     """
 
     chunk: int
     n: int
     splitter: LineSplitter = field(default_factory=LineSplitter)
+    waiting: deque[bytes | Oversized] = field(default_factory=deque)
 
 
 class Takes(Protocol):
@@ -150,7 +151,7 @@ class MailboxReader:
         await self.aclose()
         with contextlib.suppress(PoolError, CredentialError, WireError):
             while (data := await self._fetch(self.chunk + 1)) is not None:
-                self._take(data)
+                await self._take(data)
 
     async def aclose(self) -> None:
         self._closed = True
@@ -161,6 +162,7 @@ class MailboxReader:
 
     async def _run(self) -> None:
         try:
+            await self._take_waiting()
             while not self._closed:
                 await self._pause()
                 await self._read_what_is_there()
@@ -211,7 +213,7 @@ class MailboxReader:
                 return
             hits += 1
             for data in found:
-                self._take(data)
+                await self._take(data)
             self._active_at, self._delay_s = time.monotonic(), FIRST_S
             await asyncio.sleep(0)  # a flood of output must not keep the loop from all else
             await self._takes.drained()
@@ -273,17 +275,31 @@ class MailboxReader:
                 return data or None  # an empty one is none: each file has something to say
         raise AssertionError("unreachable")
 
-    def _take(self, data: bytes) -> None:
+    async def _take(self, data: bytes) -> None:
+        """Cancelling it loses nothing: who reads on from this position takes what waits."""
         self.position.chunk += 1
         self.bytes_read += len(data)
+        waiting = self.position.waiting
         while True:
             try:
-                for line in self.position.splitter.feed(data):
-                    self._take_line(decode_line(line))
-                return
+                waiting.extend(self.position.splitter.feed(data))
+                break
             except LineTooLong as error:
-                self._take_line(without_line(error, self.position.n + 1))
+                try:
+                    waiting.append(without_line(error, self.position.n + len(waiting) + 1))
+                except LineTooLong:
+                    await self._take_waiting()  # what came before it
+                    raise
                 data = b""  # what follows that line in the same file is still to come
+        await self._take_waiting()
+
+    async def _take_waiting(self) -> None:
+        waiting = self.position.waiting
+        while waiting:
+            first = waiting[0]
+            line = await decoded(first) if isinstance(first, bytes) else first
+            waiting.popleft()
+            self._take_line(line)
 
     def _take_line(self, line: LogLine) -> None:
         if not isinstance(line, LogMessage | Gap | Oversized):

@@ -26,6 +26,8 @@ NO_OUTPUT = ("status", "execute_input", "error")
 #: Of a line; the reader gives up one that is larger. It begins with its number, so much at most.
 LINE_BYTES = 288 * 1024 * 1024
 NUMBER_BYTES = 32
+#: A longer text of a stream goes in pieces: one wide character makes each take four bytes.
+TEXT_BYTES = 64 * 1024 * 1024
 
 
 class Log:
@@ -142,7 +144,7 @@ class Log:
     def _add_text(self, key: tuple[bytes, str], line: bytes, text: str) -> None:
         content = pack({"name": key[1], "text": text})
         body = _whole(line, content)
-        if fits(body):
+        if len(body) + NUMBER_BYTES <= min(TEXT_BYTES, LINE_BYTES):
             self.backlog.add(Line(body, (*key, len(text))))
         elif len(text) > 1 and len(line) < LINE_BYTES // 2:
             del content, body

@@ -55,7 +55,10 @@ def pack(value: Any) -> bytes:
         from jupyter_client.jsonutil import json_clean
 
         text = _dumps(json_clean(value))
-    return valid(text.encode("utf-8", ANY_TEXT))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return valid(text.encode("utf-8", ANY_TEXT))
 
 
 def valid(data: bytes) -> bytes:
