@@ -49,6 +49,7 @@ from .magics.parse import Magic, find_magic
 from .requests import Request, RequestTable
 from .session import NotebookSession
 from .session_messages import SessionMessages
+from .too_large import not_passed_on, reply_missing
 from .wire import Message
 from .within import within
 
@@ -292,10 +293,19 @@ class AzureSessionKernel(Kernel):
                 self.shell_stream.flush()  # type: ignore[union-attr]
                 self._lanes.abort_cells_behind(request)
             if request.reply is not None:
-                self._front.reply(request, request.reply)
+                self._reply(request, request.reply)
             self._front.idle(request)
         finally:
             request.over.set()
+
+    def _reply(self, request: Request, reply: Message) -> None:
+        try:
+            self._front.reply(request, reply)
+        except Exception as error:
+            self.log.warning("a %.40s can't be passed on", reply.msg_type, exc_info=error)
+            self._answer(request, reply_missing(not_passed_on(reply, error)))
+            if request.reply is not None:
+                self._front.reply(request, request.reply)
 
     def _fail(self, request: Request, error: SessionKernelError) -> None:
         """End a request that the session can't (or can't any longer) answer."""

@@ -6,10 +6,13 @@ outputs; the session's log still had them, and so they came here.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from typing import Final
 
 from .wire import Message, dump, load
+
+log = logging.getLogger(__name__)
 
 #: Older outputs of the cell are left out past this.
 KEPT_BYTES: Final = 16 * 1024 * 1024
@@ -88,7 +91,17 @@ class LastOutputs:
         self._keep(message)
 
     def _keep(self, message: Message) -> None:
-        data = dump([message.msg_type, message.content, message.metadata])
+        try:
+            too_large = message.size_bytes > 2 * self._limit  # encoding it would take its time
+            data = b"" if too_large else dump([message.msg_type, message.content, message.metadata])
+        except (ValueError, RecursionError, MemoryError) as error:
+            log.info("an output is not kept for %%session last: %s", type(error).__name__)
+            self.complete = False
+            return
+        if too_large:
+            self._kept.clear()
+            self._bytes, self.complete = 0, False
+            return
         self._kept.append((data, message.buffers))
         self._bytes += _size(data, message.buffers)
         while self._bytes > self._limit:

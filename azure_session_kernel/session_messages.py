@@ -14,7 +14,7 @@ from .frontend import FrontEnd
 from .last_outputs import ShownLast
 from .losses import no_reply, not_answered
 from .requests import Request, RequestTable
-from .too_large import reply_missing, sentence, something_missing
+from .too_large import not_passed_on, reply_missing, sentence, something_missing
 from .wire import RECEIVABLE, Gap, Hello, Message, Oversized
 from .wire.json_text import is_whole
 
@@ -119,7 +119,11 @@ class SessionMessages:
         """The front end; or the lines that ``%%stdin`` gave, as if they were a file's."""
         request.has_asked = request.spoke = True
         if request.lines is None:
-            self._front.ask(request, question.content)
+            try:
+                self._front.ask(request, question.content)
+            except Exception as error:
+                self._show(sentence(_not_passed_on(question, error)), question.parent_header)
+                self._reply_input(answer(question, _END_OF_FILE))
             return
         prompt = question.content.get("prompt")
         if prompt and not question.content.get("password"):
@@ -148,7 +152,10 @@ class SessionMessages:
         if header is None and message.parent_header:
             log.debug("dropped a %s message of another kernel's cell", message.msg_type)
             return
-        self._front.pass_on(message, header)
+        try:
+            self._front.pass_on(message, header)
+        except Exception as error:
+            self._on_oversized(_not_passed_on(message, error))
 
     async def drained(self) -> None:
         await self._front.drained()
@@ -192,3 +199,8 @@ class SessionMessages:
         for request in arrived:
             self._fail(request, error)
         return any(request.is_execute for request in arrived)
+
+
+def _not_passed_on(message: Message, error: Exception) -> Oversized:
+    log.warning("a %.40s message can't be passed on", message.msg_type, exc_info=error)
+    return not_passed_on(message, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .errors import MessageTooLarge, SessionKernelError, UnexpectedAnswer
 from .files.limits import shown
-from .wire import Oversized
+from .wire import MAX_LINE_BYTES, Message, Oversized
 
 _SAVE = "Save large data to a file in the session, then get it with %download FILE."
 
@@ -17,6 +17,14 @@ def sentence(missing: Oversized) -> str:
         f"[A message of {shown(missing.size_bytes)} ({missing.msg_type[:40]}) is missing here: one "
         f"message from the session may have {shown(missing.limit_bytes)}. {_SAVE}]"
     )
+
+
+def not_passed_on(message: Message, error: Exception) -> Oversized:
+    """In place of one that came and could not be sent to the front end."""
+    reason = f"it can't be passed on to the notebook ({type(error).__name__})"
+    parent, name = message.parent_header, message.msg_type
+    size, limit = message.size_bytes, MAX_LINE_BYTES
+    return Oversized(0, parent, message.channel, name, size, limit, reason)
 
 
 def reply_missing(missing: Oversized) -> SessionKernelError:

@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
+from .decoded_size import why_not
+
 #: Integers up to here are exact in every front end: JavaScript has only floats.
 MAX_WHOLE: Final = 2**53 - 1
-
-from .decoded_size import why_not
 
 
 class WireError(ValueError):

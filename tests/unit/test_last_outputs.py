@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 from azure_session_kernel.last_outputs import LastOutputs
 from azure_session_kernel.wire import Message
@@ -75,6 +76,28 @@ def test_an_output_is_kept_with_its_metadata_and_buffers() -> None:
     (kept,) = last.messages
     assert (kept.content, kept.metadata, kept.buffers) == (content, metadata, (b"\x00",))
     assert kept.msg_type == "display_data"
+
+
+def test_what_can_not_be_kept_ends_nothing() -> None:
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = [deep]
+    last = LastOutputs()
+    last.add(message("stream", "a", "1"))
+    last.add(Message("iopub", {"msg_type": "display_data"}, {"data": deep}, {"msg_id": "a"}))
+    last.add(message("stream", "a", "2"))
+    assert texts(last) == ["1", "2"]
+    assert not last.complete
+
+
+def test_what_came_in_a_line_too_large_is_not_even_encoded() -> None:
+    last = LastOutputs(kept_bytes=1000)
+    last.add(message("stream", "a", "1"))
+    content, parent = {"data": object()}, {"msg_id": "a"}
+    last.add(Message("iopub", {"msg_type": "error"}, content, parent, size_bytes=2001))
+    last.add(message("stream", "a", "2"))
+    assert texts(last) == ["2"]
+    assert not last.complete
 
 
 def test_many_tiny_outputs_take_no_more_memory_than_the_bound() -> None:
