@@ -1,7 +1,9 @@
 """How much memory each process takes while a cell makes far too much output.
 
 ``python -m benchmarks.memory [--scale 1.0] [--only TEXT] [--limit SECONDS]``: 1 GB printed, an
-endless print loop interrupted after 10 s, a display of 200 MB, a million tiny messages. Prints the
+endless print loop interrupted after 10 s, a display of 200 MB, one of 5 million numbers, which is
+about as much as is decoded, one of 13 million objects, which is left out, a million tiny messages.
+Prints the
 peak of the resident size of kernel, adapter and local pool, and fails if a bound is broken or
 anything is missing. A cell that is not over within its limit is left there, and how far it came is
 told.
@@ -24,6 +26,8 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from azure_session_kernel.wire import MAX_DECODED_BYTES
+
 from .chaos.world import World
 
 MB = 1024 * 1024
@@ -32,6 +36,9 @@ LIMIT_S = 900.0
 STREAM_BOUND_MB = {"kernel": 300, "adapter": 300, "pool": 100}
 #: One message is held whole, as JSON and decoded, on its way; so many times its size.
 DISPLAY_FACTOR = {"kernel": 6, "adapter": 6, "pool": 1}
+#: Of what is left out, the kernel takes nothing, and the adapter the bytes.
+LEFT_OUT_FACTOR = {"kernel": 0, "adapter": 4, "pool": 0}
+OBJECT_BYTES = 100
 
 
 @dataclass
@@ -180,7 +187,7 @@ def _count(seen: Seen, message: dict[str, Any]) -> bool:
                 seen.counting.take(content["text"])
         case "display_data":
             text = content["data"]["text/plain"]
-            seen.missing += "are missing here]" in text
+            seen.missing += "missing here" in text
             seen.displays += 1
             seen.largest = max(seen.largest, len(text))
         case "status":
@@ -241,6 +248,23 @@ def display(shop: Workshop, characters: int) -> Result:
     return peaks, "" if ok else f"{seen.largest} of {characters} characters"
 
 
+def numbers(shop: Workshop, count: int) -> Result:
+    """Few bytes, and many times as many once they are decoded."""
+    seen, peaks = shop.run(_as_json(f"[n / 7 for n in range({count})]"))
+    return peaks, "" if (seen.displays, seen.missing) == (1, 0) else f"missing: {seen.missing}"
+
+
+def objects(shop: Workshop, count: int) -> Result:
+    seen, peaks = shop.run(_as_json(f"[{{}}] * {count}"))
+    wanted = (1, int(count * OBJECT_BYTES > MAX_DECODED_BYTES))
+    return peaks, "" if (seen.displays, seen.missing) == wanted else f"missing: {seen.missing}"
+
+
+def _as_json(value: str) -> str:
+    show = f"display({{'application/json': {value}, 'text/plain': ''}}, raw=True)"
+    return "from IPython.display import display\n" + show
+
+
 def tiny(shop: Workshop, count: int) -> Result:
     code = "from IPython.display import display\n"
     code += f"for i in range({count}): display({{'text/plain': str(i)}}, raw=True)"
@@ -257,10 +281,14 @@ def workloads(scale: float) -> dict[str, tuple[Workload, dict[str, float]]]:
     shown = 200 * scale
     stream = {role: float(bound) for role, bound in STREAM_BOUND_MB.items()}
     one = {role: 50 + factor * shown for role, factor in DISPLAY_FACTOR.items()}
+    many = {role: 50 + factor * 100 * scale for role, factor in DISPLAY_FACTOR.items()}
+    none = {role: 50 + factor * 50 * scale for role, factor in LEFT_OUT_FACTOR.items()}
     return {
         "printed, 1 GB": (lambda shop: printed(shop, int(1e9 * scale)), stream),
         "endless print, 10 s": (lambda shop: endless(shop, max(2.0, 10 * scale)), stream),
         "one display, 200 MB": (lambda shop: display(shop, int(shown * 1e6)), one),
+        "one display, 5,000,000 numbers": (lambda shop: numbers(shop, int(5e6 * scale)), many),
+        "one display, 13,000,000 objects": (lambda shop: objects(shop, int(13e6 * scale)), none),
         "tiny messages, 1,000,000": (lambda shop: tiny(shop, int(1e6 * scale)), stream),
     }
 
@@ -273,14 +301,14 @@ def main() -> int:
     args = parser.parse_args()
     chosen = {n: w for n, w in workloads(args.scale).items() if args.only in n}
     failed = False
-    head = f"{'':28}{'kernel':>16}{'adapter':>16}{'pool':>16}  (MB above the start; bound)"
+    head = f"{'':32}{'kernel':>16}{'adapter':>16}{'pool':>16}  (MB above the start; bound)"
     print(head, flush=True)
     for name, (work, bounds) in chosen.items():
         begun = time.monotonic()
         with workshop(args.limit) as shop:
             peaks, problem = work(shop)
         sizes = "".join(f"{peaks.above(r):>8.0f} <{bounds[r]:>6.0f}" for r in bounds)
-        print(f"{name:28}{sizes}  {time.monotonic() - begun:.0f} s  {problem}", flush=True)
+        print(f"{name:32}{sizes}  {time.monotonic() - begun:.0f} s  {problem}", flush=True)
         failed |= bool(problem) or any(peaks.above(role) > bounds[role] for role in bounds)
     return int(failed)
 

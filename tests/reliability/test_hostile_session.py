@@ -10,7 +10,7 @@ import base64
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,73 @@ def test_a_line_too_long_ends_its_cell_and_no_other(hostile: StartHostile) -> No
         assert "limit of 288.0 MB" in cell.error["evalue"]
         assert grown() < 700
     assert kernel.run("2").status == "ok"
+    session.close()
+
+
+def _deep(opened: bytes, depth: int) -> bytes:
+    return opened * depth + b"1" + (b"]" if opened == b"[" else b"}") * depth
+
+
+#: JSON of a display that its kernel does not decode, and why.
+BEYOND = {
+    "objects": (b"[" + b"{}," * (40 * MB // 3) + b"{}]", "more than 256 MB of memory"),
+    "lists": (b"[" + b"[]," * (40 * MB // 3) + b"[]]", "more than 256 MB of memory"),
+    "large": (b"[" + b"{}," * (280 * MB // 3) + b"{}]", "more than 256 MB of memory"),
+    "wide": (b'["' + b"x" * (100 * MB) + "😀".encode() + b'"]', "more than 256 MB of memory"),
+    **{
+        f"{depth} {name}": (_deep(opened, depth), "it is nested too deeply")
+        for depth in (450, 900, 960, 970, 980, 990, 100_000)
+        for name, opened in (("lists", b"["), ("objects", b'{"a":'))
+    },
+}
+
+
+class DisplayForEachCell(FakeSession):
+    """Each cell prints, displays what it is given as JSON, and prints again."""
+
+    def __init__(self, displays: Sequence[bytes]) -> None:
+        super().__init__()
+        self._displays = displays
+
+    def respond(self, path: str, body: bytes) -> Answer:
+        if path == "/jupyter/read":
+            return Answer(body=self._lines(json.loads(body)["after"]), keep_open=True)
+        return super().respond(path, body)
+
+    def _lines(self, after: int) -> Iterator[bytes]:
+        yield b'{"event": "keepalive"}\n'
+        for number in range(after // 5, len(self._displays)):
+            if not (msg_id := self.cell(number + 1)):
+                return
+            n = 5 * number + 1
+            shown = line(n + 1, "display_data", msg_id, data="?", metadata={}, transient={})
+            lines = [
+                line(n, "stream", msg_id, name="stdout", text="before "),
+                shown.replace(b'"?"', self._displays[number], 1),
+                line(n + 2, "stream", msg_id, name="stdout", text="after"),
+                *ending(n + 3, msg_id),
+            ]
+            for one in lines[max(0, after + 1 - n) :]:
+                yield one + b"\n"
+
+
+def test_what_is_too_much_to_decode_is_named_and_costs_its_bytes(hostile: StartHostile) -> None:
+    """And with it goes nothing else of the cell, nor any other cell."""
+    session = DisplayForEachCell([bomb for bomb, _ in BEYOND.values()])
+    kernel = hostile(session.respond)
+    for name, (bomb, reason) in BEYOND.items():
+        with memory_of(kernel) as grown:
+            cell = kernel.run("1", limit_s=200)
+            assert cell.status == "ok", name
+            assert cell.output_types == ["stream", "display_data", "stream"], name
+            (shown,) = cell.of_type("display_data")
+            assert "(display_data) is missing here" in shown["data"]["text/plain"]
+            assert reason in shown["data"]["text/plain"], name
+            assert cell.text() == "before after"
+            assert grown() < 100 + 2.5 * len(bomb) / MB, name
+        assert is_alive(kernel)
+    assert kernel.run("%session last").status == "ok"
+    assert "Traceback" not in kernel.logged()
     session.close()
 
 
