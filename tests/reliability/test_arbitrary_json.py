@@ -190,7 +190,7 @@ async def _publish(messages: list[tuple[tuple[str, str], Json, str]]) -> None:
     for (channel, msg_type), content, parent in messages:
         header = {"msg_id": "m", "msg_type": msg_type}
         hinted.on_message(Message(channel, header, content, {"msg_id": parent}))
-        assert isinstance(shown.execution_count, int)
+        assert isinstance(shown.counts.next, int)
     assert shown.last.newest.messages is not None
 
 

@@ -74,4 +74,4 @@ async def test_a_question_that_can_not_be_passed_on_is_named_and_gets_no_answer(
 async def test_a_count_that_is_none_is_not_believed(messages: SessionMessages, count: Any) -> None:
     header = {"msg_id": "m", "msg_type": "execute_input"}
     messages.on_message(Message("iopub", header, {"execution_count": count}, HEADER))
-    assert messages.execution_count == 0
+    assert messages.counts.next == 1
