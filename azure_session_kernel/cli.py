@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from . import __version__
 from .commands.usage import Parser, in_lines
 from .errors import SessionKernelError
+from .pip_hint import pip_install
 from .unused import leave_out_unused
 
 #: name -> (module of ``commands``, help). Modules are imported only when they are called, so that
@@ -26,7 +28,27 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 it failed, 2 wrong usage or input."""
     leave_out_unused()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = parsed(sys.argv[1:] if argv is None else argv)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith(__package__ or ""):
+            raise
+        print(_missing_extra(error), file=sys.stderr)
+        return 1
+    try:
+        return int(args.run(args))
+    except SessionKernelError as error:
+        print(f"{type(error).__name__}: {in_lines(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """What was typed. Ends the process, as ``argparse`` does, when it is wrong.
+
+    :raises ModuleNotFoundError: a package of an extra is missing.
+    """
     parser = Parser(
         prog="azure-session-kernel",
         description="A Jupyter kernel whose cells run in an Azure Container Apps session pool.",
@@ -37,32 +59,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, (module, help_text) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_text, description=help_text)
         if name == wanted:
-            try:
-                command = importlib.import_module(f".commands.{module}", __package__)
-            except ModuleNotFoundError as error:
-                if (error.name or "").startswith(__package__ or ""):
-                    raise
-                print(_missing_extra(name, error), file=sys.stderr)
-                return 1
+            command = importlib.import_module(f".commands.{module}", __package__)
             command.register(subparser)
             subparser.set_defaults(run=command.run, refuse=subparser.error)
     if not arguments:
         parser.print_help(sys.stderr)
-        return 2
+        raise SystemExit(2)
     args, unknown = parser.parse_known_args(arguments)
     if unknown:
         args.refuse(f"unrecognized arguments: {' '.join(unknown)}")
-    try:
-        return int(args.run(args))
-    except SessionKernelError as error:
-        print(f"{type(error).__name__}: {in_lines(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return args
 
 
-def _missing_extra(name: str, error: ModuleNotFoundError) -> str:
+def _missing_extra(error: ModuleNotFoundError) -> str:
     return (
-        f"azure-session-kernel {name} needs the package {error.name!r}, which is not installed.\n"
-        '  What to do:   pip install "azure-session-kernel[local]"'
+        f"This command needs the package {error.name!r}, which is not installed.\n"
+        f"  What to do:   {pip_install('azure-session-kernel[local]')}"
     )

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from ..doctor.log_query import query
 from ..errors import SettingsError
 from ..kernelspecs import environment_of
+from ..pip_hint import pip_install
 from ..pool.credentials import CREDENTIALS
 from ..pool.endpoints import parse_endpoint
 from ..settings import LOCAL, Settings, as_option
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         refuse("--workspace needs the workspace's id (customerId), a GUID: " + _WORKSPACE_COMMAND)
     try:
         named = args.name and not args.kernel
-        chosen = Choice("--name") if named else kernel_choice.choose(args)
+        chosen = Choice(f"the name {args.name}") if named else kernel_choice.choose(args)
         with environment_of(chosen.env):
             settings = None if named else Settings.from_environ(os.environ)
             pool = args.name or (_pool_name(settings) if settings is not None else "")
@@ -68,7 +69,8 @@ def _show(args: argparse.Namespace, text: str, about: str, settings: Settings | 
     try:
         monitor = _monitor()
     except ModuleNotFoundError:
-        return _print(text, about, 'To run it from here: pip install "azure-session-kernel[logs]"')
+        hint = f"To run it from here: {pip_install('azure-session-kernel[logs]')}"
+        return _print(text, about, hint)
     credential = settings.credential if settings is not None else "default"
     return _run(monitor, credential, args.workspace, text, span_of(args.since))
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ..kernelspecs import DEFAULT_NAME
 from ..localpool import NO_SANDBOX
+from ..pip_hint import pip_install
 from ..trial.lab import lab_is_installed, run_lab
 from ..trial.notebook import (
     NotebookUnusable,
@@ -120,7 +121,8 @@ def _summary(screen: Screen, outcome: Outcome, copy: Path) -> None:
 def _lab(args: argparse.Namespace, notebook: NotebookNode, copy: Path) -> int:
     if not lab_is_installed():
         print(
-            "JupyterLab is not installed.\n  What to do:   pip install jupyterlab", file=sys.stderr
+            f"JupyterLab is not installed.\n  What to do:   {pip_install('jupyterlab')}",
+            file=sys.stderr,
         )
         return 1
     with trial_surroundings(args.kernel_name) as surroundings:

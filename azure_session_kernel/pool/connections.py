@@ -16,6 +16,7 @@ import httpx
 
 from .. import __version__
 from ..errors import AnswerTooLarge, SettingsError, UnexpectedAnswer
+from ..pip_hint import pip_install
 from .call import Call
 from .endpoints import Endpoint
 from .failures import NETWORK_ERRORS, answer_failure, network_failure
@@ -206,7 +207,7 @@ def _unusable_environment(error: Exception) -> SettingsError:
         "No connection to the session pool can be set up with this machine's settings.",
         cause=f"{shown} can't be used: "
         + ("a SOCKS proxy needs another package." if socks else "the value is not valid."),
-        fix="Install it where the kernel is installed: pip install 'httpx[socks]'"
+        fix=f"Install it where the kernel is installed:\n{pip_install('httpx[socks]')}"
         if socks
         else f"Correct or unset {shown} in the environment of Jupyter, and restart it.",
     )
