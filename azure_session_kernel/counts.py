@@ -49,7 +49,8 @@ class Counts:
             self._ended_here[:0], request.elsewhere = request.elsewhere, ()
             request.execution_count = self.next
             content = request.message.content
-            if content.get("store_history", True) and not content.get("silent"):
+            counts = content.get("store_history", True) and not content.get("silent")
+            if counts and not request.sent.is_set():  # else the session would have counted it
                 self._ended_here.append(self._kept(str(content.get("code", ""))))
         return request.execution_count
 
