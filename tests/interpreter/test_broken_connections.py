@@ -108,9 +108,12 @@ async def test_it_is_not_known_whether_a_cell_ran_whose_session_went_with_its_an
 async def test_output_that_the_session_can_not_write_is_told(pool: RunningPool) -> None:
     async with live_session(pool) as session:
         boot = session.hello.boot
-        # Not removed file by file: one more may be written meanwhile.
-        spoil = f"import os; os.rename('.ask/{boot}', 'gone'); open('.ask/{boot}', 'w').close()"
-        error = error_of(await session.run(f"{spoil}; print('x')"))
+        # Not its folder: a reader that looks for it in between takes the session for lost.
+        spoil = (
+            "import pathlib\ndef spoiled(self, data): raise OSError(5, 'broken', str(self))\n"
+            "pathlib.Path.write_bytes = spoiled\nprint('x')"
+        )
+        error = error_of(await session.run(spoil))
         assert error["ename"] == "SessionDiskFull"
         assert "The cell has run" in error["evalue"]
         assert boot in error["evalue"]
