@@ -6,11 +6,11 @@ import sys
 if sys.path and sys.path[0] != "":
     del sys.path[0]
 
-from azure_session_kernel.unused import leave_out_unused
+from azure_session_kernel.common.unused import leave_out_unused
 
 leave_out_unused()
 
-from azure_session_kernel.kernelapp import main  # noqa: E402
+from azure_session_kernel.kernel.app import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

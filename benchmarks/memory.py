@@ -165,7 +165,7 @@ class Workshop:
 
 def _is_adapter(process: psutil.Process) -> bool:
     try:
-        return "azure_session_kernel.adapter" in process.cmdline()
+        return "azure_session_kernel.container" in process.cmdline()
     except psutil.Error:
         return False
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-_MAIN = "from azure_session_kernel.cli import main; raise SystemExit(main())"
+_MAIN = "from azure_session_kernel.cli.main import main; raise SystemExit(main())"
 PROGRAM = (sys.executable, "-c", _MAIN)
 
 

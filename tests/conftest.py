@@ -23,16 +23,16 @@ from xdist.scheduler.loadfile import (  # type: ignore[import-untyped,unused-ign
     LoadFileScheduling,
 )
 
-from azure_session_kernel.data_folder import can_make_own
-from azure_session_kernel.pool.local import LocalPool
-from azure_session_kernel.unused import leave_out_unused
+from azure_session_kernel.common.unused import leave_out_unused
+from azure_session_kernel.container.data_folder import can_make_own
+from azure_session_kernel.pool.local_record import LocalPool
 
 from .ports import use_own_ports
 
 POOL_COMMAND = (
     sys.executable,
     "-c",
-    "from azure_session_kernel.cli import main; raise SystemExit(main())",
+    "from azure_session_kernel.cli.main import main; raise SystemExit(main())",
     "pool",
 )
 STOPS_WITHIN_S = 60.0

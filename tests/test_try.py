@@ -21,13 +21,17 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 from nbformat import NotebookNode, v4
 
-from azure_session_kernel.commands.try_ import prepare_copy
-from azure_session_kernel.data_folder import DATA, can_make_own
-from azure_session_kernel.shipped import shipped
-from azure_session_kernel.trial.notebook import find_notebook
-from azure_session_kernel.trial.surroundings import Surroundings
+from azure_session_kernel.cli.shipped import shipped
+from azure_session_kernel.cli.try_.command import prepare_copy
+from azure_session_kernel.cli.try_.notebook import find_notebook
+from azure_session_kernel.cli.try_.surroundings import Surroundings
+from azure_session_kernel.container.data_folder import DATA, can_make_own
 
-TRY = (sys.executable, "-c", "from azure_session_kernel.cli import main; raise SystemExit(main())")
+TRY = (
+    sys.executable,
+    "-c",
+    "from azure_session_kernel.cli.main import main; raise SystemExit(main())",
+)
 ENDS_WITHIN_S = 100.0
 
 

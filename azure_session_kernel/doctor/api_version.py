@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..executors.mailbox.azure import VERSIONS, Version
+from ..causes.evidence import Reply
+from ..causes.signs import refuses_version
+from ..executors.builtin.azure import VERSIONS, Version
 from ..pool.client import Answer
 from ..wire import dump
-from .asking import Probe, ask
-from .evidence import Reply
-from .signs import refuses_version
+from .requests import Probe, ask
 from .state import State
 
 #: Those in which sessions can be looked up and stopped (Azure's OpenAPI).

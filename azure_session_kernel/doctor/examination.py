@@ -13,16 +13,16 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..errors import CredentialError, SettingsError
-from ..settings import as_option
-from . import fields
-from .asking import direct_client
-from .causes import Finding, diagnose
+from ..causes import fields
+from ..causes.diagnosis import Finding, diagnose
+from ..causes.evidence import Evidence, SettingsFault, TokenFacts
+from ..causes.signs import HIGH
+from ..common.errors import CredentialError, SettingsError
+from ..pool.network import connect
+from ..session.settings import as_option
 from .checks import adapter, here, plain, routing
-from .evidence import Evidence, SettingsFault, TokenFacts
-from .network import connect
-from .result import OK, PROBLEM, Report, Result
-from .signs import HIGH
+from .report.result import OK, PROBLEM, Report, Result
+from .requests import direct_client
 from .state import Options, State
 
 _STOP_S: Final = 5.0

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from .evidence import PoolFacts
+from ..causes.evidence import PoolFacts
 
 ARM: Final = "https://management.azure.com"
 ARM_SCOPE: Final = f"{ARM}/.default"

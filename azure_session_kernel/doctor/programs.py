@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UnexpectedAnswer
-from ..executors.oneshot_answer import Ran, read_answer
+from ..common.errors import UnexpectedAnswer
+from ..executors.oneshot.answer import Ran, read_answer
 from ..wire import WireError, hello_from_json, load
 
 

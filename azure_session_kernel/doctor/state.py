@@ -7,17 +7,17 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..executors.mailbox import azure
-from ..lease import HeldLease
+from ..causes.attribution import attributed
+from ..causes.evidence import Evidence, Reply
+from ..executors.builtin import azure
 from ..pool.call import Call
 from ..pool.client import PoolClient
 from ..pool.credentials import TokenSource
 from ..pool.endpoints import Endpoint
 from ..pool.management import VERSIONS as SESSION_VERSIONS
-from ..settings import ENDPOINT, Settings
-from .attribution import attributed
-from .evidence import Evidence, Reply
-from .result import Notes
+from ..session.lease import HeldLease
+from ..session.settings import ENDPOINT, Settings
+from .report.result import Notes
 
 #: How long one step may go without an answer, in seconds.
 STALL_S = 10.0

@@ -1,7 +1,7 @@
 """What the kernel needs of a pool, whatever kind of pool it is.
 
-An executor takes Jupyter messages and gives Jupyter messages. ``session.py`` calls it; it calls
-``ExecutorEvents`` back. Everything runs on the kernel's one event loop.
+An executor takes Jupyter messages and gives Jupyter messages. ``session/session.py`` calls it; it
+calls ``ExecutorEvents`` back. Everything runs on the kernel's one event loop.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any, Final, Protocol, runtime_checkable
 
-from ..errors import SessionKernelError
+from ..common.errors import SessionKernelError
 from ..wire import BootEnded, Gap, Hello, Message, Oversized
 from .session_files import SessionFiles
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Final
 
-from ..daemon_thread import in_daemon_thread
-from ..errors import (
+from ..common.daemon_thread import in_daemon_thread
+from ..common.errors import (
     CredentialError,
     InterpreterDied,
     PoolError,
@@ -21,7 +21,9 @@ from ..errors import (
     SessionTaken,
     UnexpectedAnswer,
 )
+from ..common.within import within
 from ..pool.client import PoolClient
+from ..pool.retry import MAX_DELAY_S, delays
 from ..wire import (
     BootEnded,
     EndOfRead,
@@ -38,10 +40,8 @@ from ..wire import (
     dump,
     receivable,
 )
-from ..within import within
 from .base import ExecutorEvents
 from .read_style import ReadStyle, Style
-from .retry import MAX_DELAY_S, delays
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Final, Protocol
 
-from ..errors import UnexpectedAnswer
+from ..common.errors import UnexpectedAnswer
+from ..interpreter.history import elsewhere
 from ..wire import JUPYTER_PROTOCOL, Message
-from .mailbox.inside.history import elsewhere
 
 #: What is shown of something that could not be understood.
 EXCERPT_CHARS: Final = 80

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeGuard
 
-from ..errors import FileTooLarge
+from ..common.errors import FileTooLarge
 
 
 @dataclass(frozen=True)

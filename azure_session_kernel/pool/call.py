@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from ..identity import redact
+from ..session.identity import redact
 from .endpoints import Endpoint
 
 

@@ -16,9 +16,15 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from ..errors import CredentialError, PoolError, SessionKernelError, Unauthorized, UnexpectedAnswer
+from ..common.errors import (
+    CredentialError,
+    PoolError,
+    SessionKernelError,
+    Unauthorized,
+    UnexpectedAnswer,
+)
+from ..common.within import within
 from ..wire import BeyondDecoder, WireError, load
-from ..within import within
 from .call import Call
 from .connections import Connections, Progress, chunks_of, read_body, timeouts_of
 from .credentials import TokenSource

@@ -15,8 +15,8 @@ from typing import Any, Final
 import httpx
 
 from .. import __version__
-from ..errors import AnswerTooLarge, SettingsError, UnexpectedAnswer
-from ..pip_hint import pip_install
+from ..common.errors import AnswerTooLarge, SettingsError, UnexpectedAnswer
+from ..common.pip_hint import pip_install
 from .call import Call
 from .endpoints import Endpoint
 from .failures import NETWORK_ERRORS, answer_failure, network_failure
@@ -114,7 +114,7 @@ class Connections:
         """
         if self._transport is not None:
             return ""
-        from ..doctor.network import connect  # most kernels never need it
+        from .network import connect  # most kernels never need it
 
         found = await connect(self._endpoint.url, _LOOK_S, self._endpoint.authority)
         if found.tls is not None and not found.tls.trusted:

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from ..daemon_thread import in_daemon_thread
-from ..errors import CredentialError, SettingsError
+from ..common.daemon_thread import in_daemon_thread
+from ..common.errors import CredentialError, SettingsError
 from .signin import explain_signin
 
 DEFAULT_SCOPE: Final = "https://dynamicsessions.io/.default"

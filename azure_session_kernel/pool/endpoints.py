@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from ..errors import EndpointInvalid, HostNotAllowed
+from ..common.errors import EndpointInvalid, HostNotAllowed
 
 SHOW_COMMAND: Final = (
     "az containerapp sessionpool show --name POOL --resource-group RG "

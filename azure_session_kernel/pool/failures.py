@@ -1,7 +1,7 @@
 """What went wrong with a request, said once: status and exception -> ``PoolError``.
 
 What happened is said here; the likely cause and what to do are the first finding of the table of
-causes (``doctor/causes.py``), which ``azure-session-kernel doctor`` asks with more evidence.
+causes (``causes/diagnosis.py``), which ``azure-session-kernel doctor`` asks with more evidence.
 Nothing here shows a token or a full identifier, not even when a container echoes them.
 """
 
@@ -19,18 +19,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ..doctor.dialects import OUR_SOURCE as OUR_SOURCE
-from ..doctor.dialects import listen
-from ..doctor.evidence import (
-    ADAPTER,
-    CALL,
-    EndpointFacts,
-    Evidence,
-    Reply,
-    TokenFacts,
-)
-from ..doctor.proxies import proxy_for
-from ..errors import (
+from ..causes.dialects import OUR_SOURCE as OUR_SOURCE
+from ..causes.dialects import listen
+from ..causes.evidence import ADAPTER, CALL, EndpointFacts, Evidence, Reply, TokenFacts
+from ..causes.proxies import proxy_for
+from ..common.errors import (
     Forbidden,
     PoolError,
     PoolFull,
@@ -149,7 +142,7 @@ def _two_sentences(
     call: Call, reply: Reply, network: Mapping[str, str] | None = None, proxy: str = ""
 ) -> tuple[str, str]:
     """The likely cause and what to do, from the table of causes."""
-    from ..doctor.causes import diagnose  # most kernels never need it
+    from ..causes.diagnosis import diagnose  # most kernels never need it
 
     found = diagnose(
         Evidence(

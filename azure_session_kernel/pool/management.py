@@ -10,7 +10,7 @@ import re
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from ..errors import PoolError, UnexpectedAnswer
+from ..common.errors import PoolError, UnexpectedAnswer
 
 #: The api-versions that have these calls; the first is the recorded one.
 VERSIONS: Final = ("2025-02-02-preview", "2025-10-02-preview")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from ..errors import CredentialError
+from ..common.errors import CredentialError
 
 
 class _Row(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.adapter.azure_versions import FLAT
+from azure_session_kernel.azure_api.versions import FLAT
 
 from . import Call, Facts, facts, recording, specification
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.lanes import Lanes
-from azure_session_kernel.requests import Request
+from azure_session_kernel.kernel.lanes import Lanes
+from azure_session_kernel.kernel.requests import Request
 from azure_session_kernel.wire import Message
 
 from ..conftest import RunningPool

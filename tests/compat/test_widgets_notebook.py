@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from azure_session_kernel.trial.runner import AttentiveClient
+from azure_session_kernel.cli.try_.runner import AttentiveClient
 
 from ..conftest import PoolOfKind
 from ..kernel.live_kernel import PATIENT

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from azure_session_kernel.doctor.examination import examine
-from azure_session_kernel.doctor.result import Report
+from azure_session_kernel.doctor.report.result import Report
 from azure_session_kernel.doctor.state import Options
-from azure_session_kernel.pool.local import LocalPool, write_record
+from azure_session_kernel.pool.local_record import LocalPool, write_record
 
 from .containers import Container, serving
 

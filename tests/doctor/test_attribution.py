@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.doctor.causes import diagnose
-from azure_session_kernel.doctor.dialects import listen
-from azure_session_kernel.doctor.evidence import EndpointFacts, Evidence, Reply
+from azure_session_kernel.causes.diagnosis import diagnose
+from azure_session_kernel.causes.dialects import listen
+from azure_session_kernel.causes.evidence import EndpointFacts, Evidence, Reply
 
 from .conftest import Examine
 from .containers import Asked, Container, Said, said

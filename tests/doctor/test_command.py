@@ -17,13 +17,13 @@ from typing import Any, Final
 import pytest
 from jsonschema import validate  # type: ignore[import-untyped,unused-ignore]
 
-from azure_session_kernel.cli import main
-from azure_session_kernel.doctor.asking import WithoutToken
+from azure_session_kernel.causes.table.row import CHECKS
+from azure_session_kernel.cli.main import main
 from azure_session_kernel.doctor.examination import examine
+from azure_session_kernel.doctor.requests import WithoutToken
 from azure_session_kernel.doctor.state import Options
-from azure_session_kernel.doctor.table.row import CHECKS
-from azure_session_kernel.lease import LeaseStore
-from azure_session_kernel.pool.local import LocalPool, read_record, write_record
+from azure_session_kernel.pool.local_record import LocalPool, read_record, write_record
+from azure_session_kernel.session.lease import LeaseStore
 
 from ..conftest import RunningPool
 from .containers import Asked, Said, serving
@@ -31,7 +31,7 @@ from .containers import Asked, Said, serving
 DOCTOR: Final = [
     sys.executable,
     "-c",
-    "from azure_session_kernel.cli import main; raise SystemExit(main())",
+    "from azure_session_kernel.cli.main import main; raise SystemExit(main())",
     "doctor",
 ]
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "doctor.md"
@@ -200,7 +200,7 @@ async def test_a_container_alone_is_examined_without_a_pool_and_left_as_it_was(
 ) -> None:
     """The adapter as ``docker run`` would show it, on a port of its own."""
     port = free_port()
-    command = [sys.executable, "-m", "azure_session_kernel.adapter", "--port", str(port)]
+    command = [sys.executable, "-m", "azure_session_kernel.container", "--port", str(port)]
     process = await asyncio.create_subprocess_exec(
         *command, "--workdir", str(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

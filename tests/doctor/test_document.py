@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from azure_session_kernel.doctor.causes import CAUSES
-from azure_session_kernel.doctor.document import document
+from azure_session_kernel.causes.diagnosis import CAUSES
+from azure_session_kernel.doctor.report.document import document
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 
 
 def test_the_page_is_what_the_table_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == document(), (
-        "write it anew: python -m azure_session_kernel.doctor.document > docs/troubleshooting.md"
+        "write it anew: "
+        "python -m azure_session_kernel.doctor.report.document > docs/troubleshooting.md"
     )
 
 

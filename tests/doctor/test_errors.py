@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.cli import main
+from azure_session_kernel.causes.diagnosis import cause
+from azure_session_kernel.causes.evidence import PoolFacts
+from azure_session_kernel.cli.main import main
 from azure_session_kernel.doctor import management_plane
-from azure_session_kernel.doctor.causes import cause
 from azure_session_kernel.doctor.checks import here
-from azure_session_kernel.doctor.evidence import PoolFacts
 from azure_session_kernel.doctor.examination import examine
 from azure_session_kernel.doctor.state import Options
 from azure_session_kernel.pool.call import Call

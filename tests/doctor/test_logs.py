@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.cli import main
-from azure_session_kernel.commands import logs
+from azure_session_kernel.cli import logs
+from azure_session_kernel.cli.main import main
 from azure_session_kernel.doctor.log_query import TABLES, query
 
 ENDPOINT = "https://my-pool.env.eastasia.azurecontainerapps.io"

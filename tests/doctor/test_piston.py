@@ -9,7 +9,7 @@ import json
 import pytest
 from jsonschema import validate  # type: ignore[import-untyped,unused-ignore]
 
-from azure_session_kernel.doctor.screen import plain_lines
+from azure_session_kernel.doctor.report.screen import plain_lines
 
 from .conftest import Examine
 from .containers import Asked, Said, said

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from azure_session_kernel.doctor.examination import examine
-from azure_session_kernel.doctor.screen import plain_lines
+from azure_session_kernel.doctor.report.screen import plain_lines
 from azure_session_kernel.doctor.state import Options
 
 from .conftest import TOKEN, Examine

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from azure_session_kernel.doctor.examination import examine
-from azure_session_kernel.doctor.result import NOT_REACHED
+from azure_session_kernel.doctor.report.result import NOT_REACHED
 from azure_session_kernel.doctor.state import Options
 
 from .conftest import Examine

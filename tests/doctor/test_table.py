@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.doctor.causes import CAUSES, cause, diagnose
-from azure_session_kernel.doctor.dialects import listen
-from azure_session_kernel.doctor.evidence import (
+from azure_session_kernel.causes.diagnosis import CAUSES, cause, diagnose
+from azure_session_kernel.causes.dialects import listen
+from azure_session_kernel.causes.evidence import (
     EndpointFacts,
     Evidence,
     HelloFacts,
@@ -22,8 +22,8 @@ from azure_session_kernel.doctor.evidence import (
     TlsFacts,
     TokenFacts,
 )
-from azure_session_kernel.doctor.fields import fields
-from azure_session_kernel.doctor.table.row import CHECKS, Cause
+from azure_session_kernel.causes.fields import fields
+from azure_session_kernel.causes.table.row import CHECKS, Cause
 from azure_session_kernel.wire import PROTOCOL_VERSION
 
 POOL = EndpointFacts("pool.env.eastasia.azurecontainerapps.io", "custom")

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from azure_session_kernel.errors import SessionKernelError
-from azure_session_kernel.executors.interpreter import InterpreterExecutor
+from azure_session_kernel.common.errors import SessionKernelError
+from azure_session_kernel.executors.builtin.executor import InterpreterExecutor
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.pool.endpoints import parse_endpoint
 from azure_session_kernel.wire import BootEnded, Gap, Hello, Message, Oversized

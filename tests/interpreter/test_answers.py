@@ -9,15 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-from azure_session_kernel.errors import PoolError, UnexpectedAnswer
-from azure_session_kernel.executors.mailbox.azure import LIMIT_S, VERSIONS, BuiltinPool, Execution
-from azure_session_kernel.executors.mailbox.code import carrying, installing, said
-from azure_session_kernel.executors.mailbox.delivery import MAX_CODE_CHARS
-from azure_session_kernel.executors.mailbox.inside.place import MARK, SAYS
-from azure_session_kernel.executors.mailbox.limit import with_limit
-from azure_session_kernel.executors.mailbox.opening import open_interpreter
-from azure_session_kernel.executors.mailbox.plain_cells import plain_result
+from azure_session_kernel.common.errors import PoolError, UnexpectedAnswer
+from azure_session_kernel.executors.builtin.azure import LIMIT_S, VERSIONS, BuiltinPool, Execution
+from azure_session_kernel.executors.builtin.code import carrying, installing, said
+from azure_session_kernel.executors.builtin.delivery import MAX_CODE_CHARS
+from azure_session_kernel.executors.builtin.limit import with_limit
+from azure_session_kernel.executors.builtin.opening import open_interpreter
+from azure_session_kernel.executors.builtin.plain_cells import plain_result
 from azure_session_kernel.executors.plain import ended
+from azure_session_kernel.interpreter.place import MARK, SAYS
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.pool.endpoints import parse_endpoint
 from azure_session_kernel.wire import Message

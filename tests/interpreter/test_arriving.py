@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.executors.mailbox import box
-from azure_session_kernel.executors.mailbox.inside import place
-from azure_session_kernel.executors.mailbox.inside.place import Place
+from azure_session_kernel.executors.builtin import box
+from azure_session_kernel.interpreter import place
+from azure_session_kernel.interpreter.place import Place
 
 from ..conftest import RunningPool
 from .live_session import live_session, result

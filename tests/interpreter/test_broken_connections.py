@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.errors import ExecutionUnknown, SessionLost
+from azure_session_kernel.common.errors import ExecutionUnknown, SessionLost
 
 from ..conftest import RunningPool, StartPool
 from .live_session import (

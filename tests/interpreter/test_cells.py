@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from azure_session_kernel.errors import SessionTaken
+from azure_session_kernel.common.errors import SessionTaken
 from azure_session_kernel.wire import Message
 
 from ..conftest import RunningPool

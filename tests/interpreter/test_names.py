@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from azure_session_kernel.errors import FileChanged, FileRefused
+from azure_session_kernel.common.errors import FileChanged, FileRefused
 from azure_session_kernel.executors.session_files import SessionFiles
-from azure_session_kernel.files.download import download
-from azure_session_kernel.files.limits import Limits
-from azure_session_kernel.files.tally import Tally
-from azure_session_kernel.files.upload import upload
+from azure_session_kernel.transfer.download import download
+from azure_session_kernel.transfer.limits import Limits
+from azure_session_kernel.transfer.tally import Tally
+from azure_session_kernel.transfer.upload import upload
 
 from ..conftest import StartPool
 from .live_session import LiveSession, live_session, result

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from azure_session_kernel.errors import SessionKernelError
-from azure_session_kernel.executors.mailbox.inside import log
-from azure_session_kernel.executors.mailbox.reader import MailboxReader, Position
+from azure_session_kernel.common.errors import SessionKernelError
+from azure_session_kernel.executors.builtin.reader import MailboxReader, Position
+from azure_session_kernel.interpreter import log
 from azure_session_kernel.wire import (
     MAX_LINE_BYTES,
     Gap,

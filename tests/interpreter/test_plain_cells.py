@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from azure_session_kernel.errors import PoolUnavailable, PoolUnreachable, SessionLost
+from azure_session_kernel.common.errors import PoolUnavailable, PoolUnreachable, SessionLost
 
 from ..conftest import RunningPool, StartPool
 from ..kernel.conftest import StartKernel
@@ -20,7 +20,7 @@ from ..oneshot.test_live import shown
 from .live_session import error_of, live_session, result, texts
 from .way import Forward, Way, is_execution, refused, without_files
 
-KILL_S = "azure_session_kernel.interrupts.KILL_S"
+KILL_S = "azure_session_kernel.kernel.interrupts.KILL_S"
 
 #: The first execution looks for an interpreter, then each cell has one that asks whose it is.
 FIRST_CELL = 3

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.errors import FileMissing, FileRefused, FileTooLarge, UnexpectedAnswer
+from azure_session_kernel.common.errors import (
+    FileMissing,
+    FileRefused,
+    FileTooLarge,
+    UnexpectedAnswer,
+)
 from azure_session_kernel.executors.session_files import (
     A_FOLDER,
     NOT_REGULAR,
     Fingerprint,
     SessionFiles,
 )
-from azure_session_kernel.files.local_file import opened
+from azure_session_kernel.transfer.local_file import opened
 
 from ..conftest import RunningPool, StartPool
 from .live_session import cell, error_of, live_session, request, result, texts

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
-from azure_session_kernel.errors import SessionKernelError
-from azure_session_kernel.executors.mailbox.reader import AHEAD, MailboxReader, Position
+from azure_session_kernel.common.errors import SessionKernelError
+from azure_session_kernel.executors.builtin.reader import AHEAD, MailboxReader, Position
 from azure_session_kernel.wire import Gap, Message, Oversized
 
 from .live_session import texts

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from azure_session_kernel.errors import SessionLost, UnexpectedAnswer
-from azure_session_kernel.executors.mailbox import box, opening, reader
+from azure_session_kernel.common.errors import SessionLost, UnexpectedAnswer
+from azure_session_kernel.executors.builtin import box, opening, reader
 
 from ..conftest import RunningPool, StartPool
 from ..kernel.conftest import StartKernel

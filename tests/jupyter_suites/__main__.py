@@ -25,7 +25,7 @@ from pathlib import Path
 from .suites import SUITES, Suite
 
 _SPEC = Path(__file__).parents[2] / "kernelspec"
-_POOL = "from azure_session_kernel.cli import main; raise SystemExit(main())"
+_POOL = "from azure_session_kernel.cli.main import main; raise SystemExit(main())"
 _NOT_INHERITED = ("AZURE_", "JPY_", "JUPYTER_", "PYTEST_")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.pool.local import LocalPool, write_record
+from azure_session_kernel.pool.local_record import LocalPool, write_record
 
 from ..conftest import RunningPool
 from .live_kernel import LiveKernel

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.cli import main
-from azure_session_kernel.pool.local import LocalPool, write_record
+from azure_session_kernel.cli.main import main
+from azure_session_kernel.pool.local_record import LocalPool, write_record
 
 from ..conftest import JUPYTER_DIRS, RunningPool
 from .conftest import StartKernel
@@ -202,7 +202,7 @@ def test_a_fault_of_the_kernel_itself_ends_the_cell_and_not_the_kernel(
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(
-        "import azure_session_kernel.opening as opening\n"
+        "import azure_session_kernel.session.opening as opening\n"
         "def broken(*args):\n    raise ZeroDivisionError('a fault')\n"
         "opening.prepare = broken\n"
     )
@@ -216,7 +216,7 @@ def test_a_fault_ends_its_request_and_not_the_queue_that_it_stood_in(
     start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "from azure_session_kernel.kernel import AzureSessionKernel as Kernel\n"
+        "from azure_session_kernel.kernel.kernel import AzureSessionKernel as Kernel\n"
         "send, failed = Kernel._send, set()\n"
         "async def fail_once(kernel, requests):\n"
         "    msg_type = requests[0].message.msg_type\n"

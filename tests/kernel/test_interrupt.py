@@ -28,7 +28,7 @@ from .live_kernel import (
 from .tcp_proxy import TcpProxy
 
 #: How long a cell waits for its session to confirm an interrupt.
-REACH_S = "azure_session_kernel.interrupts.REACH_S"
+REACH_S = "azure_session_kernel.kernel.interrupts.REACH_S"
 
 
 def _interrupt(kernel: LiveKernel, msg_id: str) -> Cell:

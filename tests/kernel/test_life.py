@@ -25,7 +25,7 @@ from .live_kernel import (
 )
 
 #: What a cell that was interrupted has before a shutdown ends it.
-LAST_WORDS_S = "azure_session_kernel.interrupts.LAST_WORDS_S"
+LAST_WORDS_S = "azure_session_kernel.kernel.interrupts.LAST_WORDS_S"
 MANAGEMENT = {"api-version": "2025-02-02-preview"}
 
 

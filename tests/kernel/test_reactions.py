@@ -14,7 +14,7 @@ from ..conftest import PoolOfKind
 from .live_kernel import KERNEL_NAME, LiveKernel, wait_until, with_constant
 
 #: How long a person's cell has for its first interrupt: long enough for the 3.5 s below.
-PATIENCE_S = "azure_session_kernel.interrupts.ATTENDED_PATIENCE_S"
+PATIENCE_S = "azure_session_kernel.kernel.interrupts.ATTENDED_PATIENCE_S"
 
 
 @pytest.fixture(scope="module", params=["ipykernel", "container", "interpreter"])

@@ -37,7 +37,7 @@ def test_a_front_end_that_does_not_read_holds_up_the_session_and_no_answer(
     start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import azure_session_kernel.iopub as iopub\niopub.LIMIT_BYTES = 4_000_000\n"
+        "import azure_session_kernel.kernel.iopub as iopub\niopub.LIMIT_BYTES = 4_000_000\n"
     )
     kernel = start_kernel({**local_pool.env, "PYTHONPATH": str(tmp_path)})
     with stalled_front_end(kernel) as stalled:

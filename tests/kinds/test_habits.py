@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from azure_session_kernel.localpool.habits import HABITS
+from azure_session_kernel.emulator.kinds.habits import HABITS
 
 from ..compat.front import Front
 from ..conftest import StartPool

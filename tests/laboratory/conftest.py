@@ -12,12 +12,12 @@ import httpx
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
-from azure_session_kernel.localpool.front_token import FrontToken
-from azure_session_kernel.localpool.laboratory.scenario import Scenario
-from azure_session_kernel.localpool.laboratory.scenarios import SCENARIOS
-from azure_session_kernel.localpool.server import listen, pool_url, running
-from azure_session_kernel.localpool.sessions import SessionPool
-from azure_session_kernel.pool.local import LocalPool, write_record
+from azure_session_kernel.emulator.front.front_token import FrontToken
+from azure_session_kernel.emulator.front.server import listen, pool_url, running
+from azure_session_kernel.emulator.laboratory.scenario import Scenario
+from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
+from azure_session_kernel.emulator.sessions.sessions import SessionPool
+from azure_session_kernel.pool.local_record import LocalPool, write_record
 
 IDENTIFIER = "somebody-new"
 

@@ -14,9 +14,9 @@ import httpx
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
-from azure_session_kernel.localpool.laboratory.__main__ import table
-from azure_session_kernel.localpool.laboratory.certificates import ISSUER
-from azure_session_kernel.localpool.laboratory.scenarios import SCENARIOS
+from azure_session_kernel.emulator.laboratory.__main__ import table
+from azure_session_kernel.emulator.laboratory.certificates import ISSUER
+from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
 from azure_session_kernel.pool.credentials import token_claims
 
 from .conftest import OpenScenario

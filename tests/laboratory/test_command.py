@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from azure_session_kernel.cli import main
-from azure_session_kernel.localpool.laboratory.scenarios import SCENARIOS
+from azure_session_kernel.cli.main import main
+from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
 
 from ..conftest import POOL_COMMAND, StartPool
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.errors import (
+from azure_session_kernel.common.errors import (
     PoolError,
     PoolFull,
     PoolRouteNotFound,
     UnexpectedAnswer,
 )
-from azure_session_kernel.executors.discovery import DiscoveringExecutor
-from azure_session_kernel.executors.known_kinds import Known, KnownKinds
+from azure_session_kernel.executors.discovery.discovery import DiscoveringExecutor
+from azure_session_kernel.executors.discovery.known_kinds import Known, KnownKinds
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.pool.endpoints import parse_endpoint
 from azure_session_kernel.wire import BootEnded, Gap, Message, Oversized

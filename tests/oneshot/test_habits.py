@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.errors import ExecutionUnknown, PoolError, PoolUnavailable
-from azure_session_kernel.errors import UnexpectedAnswer as Refused
-from azure_session_kernel.executors.oneshot_answer import Ran, read_answer, said_in
-from azure_session_kernel.executors.oneshot_api import Api, fields_wanted, next_shape
-from azure_session_kernel.executors.oneshot_cannot import Watched, watch
-from azure_session_kernel.executors.oneshot_code import SentCode, show_last_value
-from azure_session_kernel.executors.oneshot_outcome import outcome, without_ours
-from azure_session_kernel.executors.oneshot_refusals import ran_after_all, told
+from azure_session_kernel.common.errors import ExecutionUnknown, PoolError, PoolUnavailable
+from azure_session_kernel.common.errors import UnexpectedAnswer as Refused
+from azure_session_kernel.executors.oneshot.answer import Ran, read_answer, said_in
+from azure_session_kernel.executors.oneshot.api import Api, fields_wanted, next_shape
+from azure_session_kernel.executors.oneshot.cannot import Watched, watch
+from azure_session_kernel.executors.oneshot.code import SentCode, show_last_value
+from azure_session_kernel.executors.oneshot.outcome import outcome, without_ours
+from azure_session_kernel.executors.oneshot.refusals import ran_after_all, told
 from azure_session_kernel.executors.plain import PlainResult
 
 TRACEBACK = (

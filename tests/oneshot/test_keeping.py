@@ -11,7 +11,7 @@ from ..conftest import RunningPool
 from ..kernel.live_kernel import LiveKernel, with_constant
 
 #: How long an interrupted cell waits to be told that its session has been stopped.
-TOLD_WITHIN_S = "azure_session_kernel.executors.oneshot.TOLD_WITHIN_S"
+TOLD_WITHIN_S = "azure_session_kernel.executors.oneshot.executor.TOLD_WITHIN_S"
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.errors import SessionLost
-from azure_session_kernel.executors import oneshot
-from azure_session_kernel.executors.oneshot import OneShotExecutor
+from azure_session_kernel.common.errors import SessionLost
+from azure_session_kernel.executors.oneshot import executor as oneshot
+from azure_session_kernel.executors.oneshot.executor import OneShotExecutor
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.pool.endpoints import parse_endpoint
 from azure_session_kernel.wire import Message

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.errors import (
+from azure_session_kernel.common.errors import (
     ExecutionUnknown,
     NonZeroExit,
     PoolUnavailable,
     UnexpectedAnswer,
 )
-from azure_session_kernel.executors.oneshot_answer import Ran, read_answer
-from azure_session_kernel.executors.oneshot_api import NoPython, piston_version
-from azure_session_kernel.executors.oneshot_cannot import Watched
-from azure_session_kernel.executors.oneshot_code import SentCode, show_last_value
-from azure_session_kernel.executors.oneshot_input import Reads, reads_input
-from azure_session_kernel.executors.oneshot_outcome import outcome
-from azure_session_kernel.executors.oneshot_probe import read_probe
-from azure_session_kernel.executors.oneshot_refusals import ran_after_all, told
-from azure_session_kernel.executors.oneshot_traceback import split_traceback
+from azure_session_kernel.executors.oneshot.answer import Ran, read_answer
+from azure_session_kernel.executors.oneshot.api import NoPython, piston_version
+from azure_session_kernel.executors.oneshot.cannot import Watched
+from azure_session_kernel.executors.oneshot.code import SentCode, show_last_value
+from azure_session_kernel.executors.oneshot.input import Reads, reads_input
+from azure_session_kernel.executors.oneshot.outcome import outcome
+from azure_session_kernel.executors.oneshot.probe import read_probe
+from azure_session_kernel.executors.oneshot.refusals import ran_after_all, told
+from azure_session_kernel.executors.oneshot.traceback import split_traceback
 
 
 @pytest.mark.parametrize(

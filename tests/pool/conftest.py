@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from azure_session_kernel.localpool.kinds import Kind
-from azure_session_kernel.localpool.server import listen, pool_url, running
-from azure_session_kernel.localpool.sessions import PoolOptions, SessionPool
+from azure_session_kernel.emulator.front.server import listen, pool_url, running
+from azure_session_kernel.emulator.kinds.kinds import Kind
+from azure_session_kernel.emulator.sessions.sessions import PoolOptions, SessionPool
 
 CONTAINER = (sys.executable, str(Path(__file__).with_name("local_pool_container.py")))
 TOKEN = "the-token-of-this-test"  # not a secret

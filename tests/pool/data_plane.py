@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from azure_session_kernel.adapter.azure_versions import FLAT, LATEST
+from azure_session_kernel.azure_api.versions import FLAT, LATEST
 
 from ..azure_facts import specification
 from ..conftest import RunningPool

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from azure_session_kernel.adapter.azure_outputs import ABORTED, TIMED_OUT, cut, json_value
-from azure_session_kernel.localpool.interpreter.app import SessionOptions, create_app
+from azure_session_kernel.azure_api.outputs import ABORTED, TIMED_OUT, cut, json_value
+from azure_session_kernel.emulator.kinds.interpreter.app import SessionOptions, create_app
 
 from ..conftest import PoolOfKind
 from .data_plane import DataPlane, data_plane

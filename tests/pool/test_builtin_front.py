@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from azure_session_kernel.adapter.azure_versions import API_VERSIONS, FLAT, LATEST, WRAPPED
-from azure_session_kernel.cli import main
-from azure_session_kernel.localpool.kinds import Builtin, interpreter
+from azure_session_kernel.azure_api.versions import API_VERSIONS, FLAT, LATEST, WRAPPED
+from azure_session_kernel.cli.main import main
+from azure_session_kernel.emulator.kinds.kinds import Builtin, interpreter
 
 from ..azure_facts import specification
 from ..conftest import PoolOfKind, StartPool

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from azure_session_kernel.localpool.kinds import Builtin, interpreter
+from azure_session_kernel.emulator.kinds.kinds import Builtin, interpreter
 
 from ..azure_facts import Call, recording
 from .conftest import RunFront

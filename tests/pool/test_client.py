@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from azure_session_kernel.errors import (
+from azure_session_kernel.common.errors import (
     AnswerTooLarge,
     CredentialError,
     Forbidden,

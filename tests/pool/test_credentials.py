@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.errors import CredentialError, SettingsError
+from azure_session_kernel.common.errors import CredentialError, SettingsError
 from azure_session_kernel.pool.credentials import (
     CREDENTIALS,
     DEFAULT_SCOPE,

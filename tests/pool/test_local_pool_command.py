@@ -10,8 +10,8 @@ import stat
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
-from azure_session_kernel.cli import main
-from azure_session_kernel.localpool.server import listen
+from azure_session_kernel.cli.main import main
+from azure_session_kernel.emulator.front.server import listen
 
 from ..conftest import RunningPool, StartPool
 

@@ -15,15 +15,15 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
-from azure_session_kernel.localpool.home import NOTE, PREFIX, PoolHome, remove_left_behind
-from azure_session_kernel.localpool.sessions import PoolOptions, SessionPool
+from azure_session_kernel.emulator.sessions.home import NOTE, PREFIX, PoolHome, remove_left_behind
+from azure_session_kernel.emulator.sessions.sessions import PoolOptions, SessionPool
 
 from ..kernel.live_kernel import wait_until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="nothing tells whose a directory is")
 
 _POOL = """
-from azure_session_kernel.localpool.home import PoolHome
+from azure_session_kernel.emulator.sessions.home import PoolHome
 home = PoolHome()
 (home.path / "1").mkdir()
 (home.path / "1" / "file").write_text("a session's")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from azure_session_kernel.localpool import management
+from azure_session_kernel.emulator.front import management
 
 from .conftest import Front
 

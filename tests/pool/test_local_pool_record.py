@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.errors import LocalPoolNotRunning, StateUnusable
-from azure_session_kernel.pool.local import (
+from azure_session_kernel.common.errors import LocalPoolNotRunning, StateUnusable
+from azure_session_kernel.pool.local_record import (
     LocalPool,
     read_record,
     record_path,
@@ -103,7 +103,7 @@ def test_its_text_does_not_show_the_token() -> None:
 
 def test_reading_it_needs_no_server_package() -> None:
     code = (
-        "import sys, azure_session_kernel.pool.local;"
+        "import sys, azure_session_kernel.pool.local_record;"
         "assert not {'starlette', 'uvicorn', 'httptools', 'psutil'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

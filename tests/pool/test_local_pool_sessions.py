@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
-from azure_session_kernel.localpool.kinds import Kind
-from azure_session_kernel.localpool.sessions import SessionPool
+from azure_session_kernel.emulator.kinds.kinds import Kind
+from azure_session_kernel.emulator.sessions.sessions import SessionPool
 
 from .conftest import Front, RunFront
 
@@ -151,8 +151,8 @@ async def test_a_pool_without_unix_sockets_uses_ports(
     run_front: RunFront, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With the adapter itself, as the stand-in writes no port file.
-    monkeypatch.setattr("azure_session_kernel.localpool.layout.MAX_UDS_LENGTH", 0)
-    command = (sys.executable, "-m", "azure_session_kernel.adapter")
+    monkeypatch.setattr("azure_session_kernel.emulator.sessions.layout.MAX_UDS_LENGTH", 0)
+    command = (sys.executable, "-m", "azure_session_kernel.container")
     async with run_front(kind=Kind(command)) as front:
         assert (await front.get("/health")).json() == {"status": "ok"}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from azure_session_kernel.cli import main
-from azure_session_kernel.localpool.certificates import https
+from azure_session_kernel.cli.main import main
+from azure_session_kernel.emulator.front.certificates import https
 
 from ..conftest import RunningPool, StartPool
 from ..kernel.conftest import StartKernel

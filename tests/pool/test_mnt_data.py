@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel import data_folder
-from azure_session_kernel.cli import main
-from azure_session_kernel.commands import pool as command
-from azure_session_kernel.localpool.server import Announce
-from azure_session_kernel.localpool.sessions import PoolOptions
-from azure_session_kernel.pool.local import LocalPool
+from azure_session_kernel.cli import pool as command
+from azure_session_kernel.cli.main import main
+from azure_session_kernel.container import data_folder
+from azure_session_kernel.emulator.front.server import Announce
+from azure_session_kernel.emulator.sessions.sessions import PoolOptions
+from azure_session_kernel.pool.local_record import LocalPool
 
 from ..conftest import PoolOfKind, RunningPool
 from ..kernel.conftest import StartKernel
@@ -39,7 +39,7 @@ found
 ALONE = """
 import ctypes, os, subprocess, sys
 from pathlib import Path
-from azure_session_kernel.data_folder import DATA, make_own
+from azure_session_kernel.container.data_folder import DATA, make_own
 
 first, second, user = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 if os.geteuid() != user:
@@ -59,11 +59,11 @@ for folder in (first, second):  # /mnt/data is most likely not there at first, a
 IN_A_CONTAINER = """
 import os, sys
 from pathlib import Path
-from azure_session_kernel.data_folder import make_own
+from azure_session_kernel.container.data_folder import make_own
 
 make_own(Path(sys.argv[1]))
 os.environ["KUBERNETES_SERVICE_HOST"] = "10.0.0.1"
-os.execv(sys.executable, [sys.executable, "-m", "azure_session_kernel.adapter", *sys.argv[2:]])
+os.execv(sys.executable, [sys.executable, "-m", "azure_session_kernel.container", *sys.argv[2:]])
 """
 
 

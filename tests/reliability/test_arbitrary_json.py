@@ -23,17 +23,17 @@ from hypothesis import strategies as st
 from jupyter_client.session import Session as JupyterSession
 
 from azure_session_kernel import wire
+from azure_session_kernel.common.errors import SessionKernelError
 from azure_session_kernel.doctor.programs import is_execution, is_hello, is_run
-from azure_session_kernel.errors import SessionKernelError
-from azure_session_kernel.executors.adapter import AdapterExecutor
-from azure_session_kernel.executors.adapter_files import AdapterFiles
-from azure_session_kernel.executors.mailbox.azure import BuiltinPool
-from azure_session_kernel.executors.mailbox.code import said
-from azure_session_kernel.executors.mailbox.files import MailboxFiles
-from azure_session_kernel.executors.mailbox.folder import Where
-from azure_session_kernel.executors.mailbox.opening import _find_hello
-from azure_session_kernel.executors.mailbox.plain_cells import plain_result
-from azure_session_kernel.executors.oneshot_answer import read_answer
+from azure_session_kernel.executors.adapter.executor import AdapterExecutor
+from azure_session_kernel.executors.adapter.files import AdapterFiles
+from azure_session_kernel.executors.builtin.azure import BuiltinPool
+from azure_session_kernel.executors.builtin.code import said
+from azure_session_kernel.executors.builtin.files import MailboxFiles
+from azure_session_kernel.executors.builtin.folder import Where
+from azure_session_kernel.executors.builtin.opening import _find_hello
+from azure_session_kernel.executors.builtin.plain_cells import plain_result
+from azure_session_kernel.executors.oneshot.answer import read_answer
 from azure_session_kernel.executors.session_files import (
     Fingerprint,
     Listing,
@@ -42,14 +42,14 @@ from azure_session_kernel.executors.session_files import (
     is_size,
     is_time,
 )
-from azure_session_kernel.hinted import HintedMessages
-from azure_session_kernel.kernel_info import kernel_info
+from azure_session_kernel.kernel.file_hints import HintedMessages
+from azure_session_kernel.kernel.requests import Request, RequestTable
+from azure_session_kernel.kernel.session_messages import SessionMessages
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import parse_endpoint
-from azure_session_kernel.requests import Request, RequestTable
-from azure_session_kernel.session_messages import SessionMessages
 from azure_session_kernel.wire import Message, WireError
+from azure_session_kernel.wire.kernel_info import kernel_info
 
 from ..kernel.fake_front import HELLO as SHORT_HELLO
 

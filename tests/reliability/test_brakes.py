@@ -9,14 +9,14 @@ from typing import Any, cast
 
 import pytest
 
-from azure_session_kernel.errors import SessionKernelError, SessionLost, UnexpectedAnswer
+from azure_session_kernel.common.errors import SessionKernelError, SessionLost, UnexpectedAnswer
 from azure_session_kernel.executors import log_reader
-from azure_session_kernel.executors.adapter import MOST_RETIRED, AdapterExecutor
+from azure_session_kernel.executors.adapter.executor import MOST_RETIRED, AdapterExecutor
 from azure_session_kernel.executors.base import ExecutorEvents
+from azure_session_kernel.executors.builtin.reader import MailboxReader, Position, Takes
 from azure_session_kernel.executors.log_reader import LogReader
-from azure_session_kernel.executors.mailbox.reader import MailboxReader, Position, Takes
-from azure_session_kernel.executors.retry import FIRST_DELAY_S, MAX_DELAY_S, delays, jittered
 from azure_session_kernel.pool.client import PoolClient
+from azure_session_kernel.pool.retry import FIRST_DELAY_S, MAX_DELAY_S, delays, jittered
 
 from ..kernel.fake_front import HELLO, ending, line
 

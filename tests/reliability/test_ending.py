@@ -132,7 +132,7 @@ def _number_of_session(kernel: LiveKernel) -> str:
 
 
 def finishers(process: psutil.Process) -> list[psutil.Process]:
-    return [p for p in process.children() if "azure_session_kernel.finisher" in p.cmdline()]
+    return [p for p in process.children() if "azure_session_kernel.session.finisher" in p.cmdline()]
 
 
 def hand_over(faulty: FaultyPool, kernel: LiveKernel, process: psutil.Process) -> psutil.Process:

@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.cli import main
-from azure_session_kernel.localpool.fault_answers import fault_answer
-from azure_session_kernel.localpool.faults import FAULTS, STATUSES, FaultPlan, parse_plan, read_plan
+from azure_session_kernel.cli.main import main
+from azure_session_kernel.emulator.faults.answers import fault_answer
+from azure_session_kernel.emulator.faults.plan import (
+    FAULTS,
+    STATUSES,
+    FaultPlan,
+    parse_plan,
+    read_plan,
+)
 
 
 def plan_of(*rules: dict[str, Any], seed: int = 0) -> FaultPlan:

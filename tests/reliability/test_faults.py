@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.opening import LOOPBACK_OUTAGE_S
-from azure_session_kernel.pool.local import LocalPool, write_record
+from azure_session_kernel.pool.local_record import LocalPool, write_record
+from azure_session_kernel.session.opening import LOOPBACK_OUTAGE_S
 from azure_session_kernel.wire import MAX_BODY_BYTES
 
 from ..kernel.live_kernel import Cell, LiveKernel, leases, wait_until, waits_for

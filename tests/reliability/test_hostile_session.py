@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.kernel import MOST_ANSWERS
-from azure_session_kernel.pool.local import LocalPool, write_record
+from azure_session_kernel.kernel.kernel import MOST_ANSWERS
+from azure_session_kernel.pool.local_record import LocalPool, write_record
 from azure_session_kernel.wire import MAX_LINE_BYTES, PART_BYTES
 
 from ..conftest import JUPYTER_DIRS

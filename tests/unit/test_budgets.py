@@ -4,11 +4,11 @@ measured by ``benchmarks/side_by_side.py``.
 
 from __future__ import annotations
 
-from azure_session_kernel.adapter.boot import REACTION_S
-from azure_session_kernel.adapter.interpreter_host import EXIT_GRACE_S
-from azure_session_kernel.ending import RESTART_BUDGET_S, STOP_BUDGET_S
-from azure_session_kernel.executors.mailbox.inside.main_thread import LOOK_S as LOOK_IN_SESSION_S
-from azure_session_kernel.interrupts import (
+from azure_session_kernel.container.boot import REACTION_S
+from azure_session_kernel.container.interpreter_host import EXIT_GRACE_S
+from azure_session_kernel.emulator.sessions.process import STOP_WITHIN_S
+from azure_session_kernel.interpreter.main_thread import LOOK_S as LOOK_IN_SESSION_S
+from azure_session_kernel.kernel.interrupts import (
     ANSWER_S,
     ATTENDED_PATIENCE_S,
     DOUBLE_CLICK_S,
@@ -19,7 +19,7 @@ from azure_session_kernel.interrupts import (
     REACH_S,
     SENDING_S,
 )
-from azure_session_kernel.localpool.process import STOP_WITHIN_S
+from azure_session_kernel.session.closing import RESTART_BUDGET_S, STOP_BUDGET_S
 
 #: The design's promise, from an interrupt to the end of the cell, whatever the network does.
 A_SECOND = 1.0

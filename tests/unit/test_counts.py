@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from azure_session_kernel.counts import Counts
-from azure_session_kernel.executors.mailbox.inside.history import elsewhere
-from azure_session_kernel.requests import Request
+from azure_session_kernel.interpreter.history import elsewhere
+from azure_session_kernel.kernel.execution_counts import Counts
+from azure_session_kernel.kernel.requests import Request
 from azure_session_kernel.wire import Message
 
 

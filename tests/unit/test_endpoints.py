@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_session_kernel.errors import EndpointInvalid, HostNotAllowed, SettingsError
+from azure_session_kernel.common.errors import EndpointInvalid, HostNotAllowed, SettingsError
 from azure_session_kernel.pool.endpoints import host_allowed, is_loopback, parse_endpoint
 
 CUSTOM = "https://pool.blueground-16039c7f.eastasia.azurecontainerapps.io"

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from azure_session_kernel import errors
-from azure_session_kernel.errors import (
+from azure_session_kernel.common import errors
+from azure_session_kernel.common.errors import (
     Interrupted,
     PoolError,
     PoolFull,

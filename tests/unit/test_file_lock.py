@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from azure_session_kernel import file_lock
+from azure_session_kernel.common import file_lock
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, tests/pool shows it")
@@ -36,7 +36,7 @@ def test_what_is_locked_on_windows_can_still_be_written(
 
 def _loaded_again() -> ModuleType:
     spec = importlib.util.spec_from_file_location(
-        "azure_session_kernel._file_lock_of_windows", Path(str(file_lock.__file__))
+        "azure_session_kernel.common._file_lock_of_windows", Path(str(file_lock.__file__))
     )
     assert spec is not None
     assert spec.loader is not None

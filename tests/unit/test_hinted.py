@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel import hinted
-from azure_session_kernel.errors import SessionKernelError, SessionLost
-from azure_session_kernel.files.beside import pattern_of
-from azure_session_kernel.hinted import HintedMessages
-from azure_session_kernel.magics import missing
-from azure_session_kernel.requests import Request, RequestTable
+from azure_session_kernel.common.errors import SessionKernelError, SessionLost
+from azure_session_kernel.kernel import file_hints as hinted
+from azure_session_kernel.kernel.file_hints import HintedMessages
+from azure_session_kernel.kernel.magics import missing
+from azure_session_kernel.kernel.requests import Request, RequestTable
+from azure_session_kernel.transfer.local_lookup import pattern_of
 from azure_session_kernel.wire import Message
 
 LIMIT_S = 60

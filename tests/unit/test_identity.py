@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azure_session_kernel.errors import SettingsError, StateUnusable
-from azure_session_kernel.identity import (
+from azure_session_kernel.common.errors import SettingsError, StateUnusable
+from azure_session_kernel.common.private_files import state_dir
+from azure_session_kernel.session.identity import (
     Scope,
     choose_scope,
     install_secret,
@@ -23,8 +24,7 @@ from azure_session_kernel.identity import (
     read_parent_environ,
     redact,
 )
-from azure_session_kernel.private_files import state_dir
-from azure_session_kernel.settings import Settings
+from azure_session_kernel.session.settings import Settings
 
 KERNEL_ID = "0f4f5a64-1c8e-4a8e-9f43-0a1b2c3d4e5f"
 CONNECTION_FILE = f"/run/user/1000/jupyter/kernel-{KERNEL_ID}.json"
@@ -220,7 +220,7 @@ def test_forcing_notebook_scope_without_a_notebook_is_an_error() -> None:
 def test_the_parents_environment_is_read_from_the_parent() -> None:
     code = (
         "import json, subprocess, sys;"
-        "child = 'from azure_session_kernel.identity import read_parent_environ as r;"
+        "child = 'from azure_session_kernel.session.identity import read_parent_environ as r;"
         'print((r() or {}).get("JPY_SESSION_NAME"))\';'
         "sys.exit(subprocess.run([sys.executable, '-c', child], env={'JPY_SESSION_NAME': 'own'})"
         ".returncode)"

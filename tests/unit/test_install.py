@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
-from azure_session_kernel.cli import main
+from azure_session_kernel.cli.main import main
 
 ENDPOINT = "https://pool.env.westeurope.azurecontainerapps.io"
 

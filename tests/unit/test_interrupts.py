@@ -6,8 +6,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from azure_session_kernel.interrupts import InterruptLadder
-from azure_session_kernel.requests import Request, RequestTable
+from azure_session_kernel.kernel.interrupts import InterruptLadder
+from azure_session_kernel.kernel.requests import Request, RequestTable
 from azure_session_kernel.wire import Message
 
 

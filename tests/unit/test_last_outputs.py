@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
-from azure_session_kernel.last_outputs import LastOutputs
+from azure_session_kernel.kernel.last_outputs import LastOutputs
 from azure_session_kernel.wire import Message
 
 

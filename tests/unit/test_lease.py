@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.errors import StateUnusable
-from azure_session_kernel.identity import Scope
-from azure_session_kernel.lease import AlreadyHeld, Lease, LeaseStore
+from azure_session_kernel.common.errors import StateUnusable
+from azure_session_kernel.session.identity import Scope
+from azure_session_kernel.session.lease import AlreadyHeld, Lease, LeaseStore
 
 POOL = "https://pool.x.azurecontainerapps.io"
 SCOPE = Scope("notebook", "the notebook /home/me/secret-name.ipynb")
@@ -39,8 +39,8 @@ def other_process(store: LeaseStore) -> Iterator[subprocess.Popen[str]]:
     """A second kernel that holds the lease ``ask-one`` until it is killed."""
     code = (
         "import sys; from pathlib import Path;"
-        "from azure_session_kernel.identity import Scope;"
-        "from azure_session_kernel.lease import Lease, LeaseStore;"
+        "from azure_session_kernel.session.identity import Scope;"
+        "from azure_session_kernel.session.lease import Lease, LeaseStore;"
         f"held = LeaseStore(Path({str(store.directory)!r}))"
         f".acquire(Lease.new('ask-one', {POOL!r}, Scope({SCOPE.kind!r}, {SCOPE.key!r})));"
         "print('held', flush=True); sys.stdin.read()"

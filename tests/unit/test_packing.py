@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jupyter_client.session import Session, json_packer
 
-from azure_session_kernel.executors.mailbox.inside.packing import let_any_text_pass, pack
-from azure_session_kernel.zmq_messages import decode_frames
+from azure_session_kernel.interpreter.packing import let_any_text_pass, pack
+from azure_session_kernel.wire.zmq_messages import decode_frames
 
 #: Every code point, lone surrogates included.
 any_text = st.text(st.characters(exclude_categories=()) | st.characters(categories=["Cs"]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.errors import SessionLost
+from azure_session_kernel.common.errors import SessionLost
 from azure_session_kernel.executors.plain import Counter, PlainResult, PythonError, begun, ended
 from azure_session_kernel.executors.plain_requests import answers
 from azure_session_kernel.wire import Message, receivable

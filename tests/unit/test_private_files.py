@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.errors import StateUnusable
-from azure_session_kernel.private_files import make_private_dir, state_dir, write_private
+from azure_session_kernel.common.errors import StateUnusable
+from azure_session_kernel.common.private_files import make_private_dir, state_dir, write_private
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 
@@ -133,7 +133,7 @@ def test_a_file_that_somebody_reads_just_now_is_replaced_a_moment_later(
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(StateUnusable, match="Access is denied"):
         write_private(path, b"new")
-    monkeypatch.setattr("azure_session_kernel.private_files._READ_WITHIN_S", 60.0)
+    monkeypatch.setattr("azure_session_kernel.common.private_files._READ_WITHIN_S", 60.0)
     refusals.append(13)
     write_private(path, b"new")
     assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"new", [path])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.identity import Scope
-from azure_session_kernel.lease import Lease, LeaseStore
-from azure_session_kernel.reaper import MOST, RESTARTS_WITHIN_S, _abandoned, leftovers
+from azure_session_kernel.session.identity import Scope
+from azure_session_kernel.session.lease import Lease, LeaseStore
+from azure_session_kernel.session.reaper import MOST, RESTARTS_WITHIN_S, _abandoned, leftovers
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azure_session_kernel.requests import REMEMBERED, Request, RequestTable
+from azure_session_kernel.kernel.requests import REMEMBERED, Request, RequestTable
 from azure_session_kernel.wire import Message
 
 

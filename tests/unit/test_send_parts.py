@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from azure_session_kernel.errors import ExecutionUnknown, PoolUnreachable, SessionLost
-from azure_session_kernel.executors.adapter import AdapterExecutor
+from azure_session_kernel.common.errors import ExecutionUnknown, PoolUnreachable, SessionLost
+from azure_session_kernel.executors.adapter.executor import AdapterExecutor
 from azure_session_kernel.executors.base import ExecutorEvents
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.wire import MAX_BODY_BYTES, Message, PartAssembler, load

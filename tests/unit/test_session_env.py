@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from azure_session_kernel.errors import SettingsError
-from azure_session_kernel.session_env import variables_for_session
-from azure_session_kernel.settings import Settings
+from azure_session_kernel.common.errors import SettingsError
+from azure_session_kernel.session.environment import variables_for_session
+from azure_session_kernel.session.settings import Settings
 
 ENVIRON = {
     "PATH": "/bin",

@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel import ending, session
-from azure_session_kernel.errors import SessionLost, SessionTaken
-from azure_session_kernel.identity import Scope
-from azure_session_kernel.lease import Lease, LeaseStore
-from azure_session_kernel.lease_writer import LeaseWriter
-from azure_session_kernel.life import NEXT, Event, Life, State
-from azure_session_kernel.opening import Opening
+from azure_session_kernel.common.errors import SessionLost, SessionTaken
 from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import parse_endpoint
-from azure_session_kernel.session import NotebookSession
-from azure_session_kernel.settings import Settings
+from azure_session_kernel.session import closing as ending
+from azure_session_kernel.session import session
+from azure_session_kernel.session.identity import Scope
+from azure_session_kernel.session.lease import Lease, LeaseStore
+from azure_session_kernel.session.lease_writer import LeaseWriter
+from azure_session_kernel.session.life import NEXT, Event, Life, State
+from azure_session_kernel.session.opening import Opening
+from azure_session_kernel.session.session import NotebookSession
+from azure_session_kernel.session.settings import Settings
 from azure_session_kernel.wire import BootEnded, Hello, Message
 
 POOL = "https://pool.x.azurecontainerapps.io"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.frontend import FrontEnd
-from azure_session_kernel.requests import Request, RequestTable
-from azure_session_kernel.session_messages import SessionMessages
+from azure_session_kernel.kernel.front_end import FrontEnd
+from azure_session_kernel.kernel.requests import Request, RequestTable
+from azure_session_kernel.kernel.session_messages import SessionMessages
 from azure_session_kernel.wire import Message
 
 

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from azure_session_kernel.errors import (
+from azure_session_kernel.common.errors import (
     EndpointInvalid,
     EndpointMissing,
     HostNotAllowed,
     IdentifierInvalid,
     SettingsError,
 )
-from azure_session_kernel.settings import Settings
+from azure_session_kernel.session.settings import Settings
 
 POOL = "https://pool.blueground-16039c7f.eastasia.azurecontainerapps.io"
 
@@ -160,7 +160,7 @@ def test_allowed_hosts_must_be_names(hosts: str) -> None:
 
 def test_reading_settings_imports_neither_azure_identity_nor_httpx() -> None:
     code = (
-        "import sys, azure_session_kernel.settings, azure_session_kernel.identity;"
+        "import sys, azure_session_kernel.session.settings, azure_session_kernel.session.identity;"
         "sys.exit(any(m in sys.modules for m in ('azure.identity', 'httpx')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azure_session_kernel.strays import Strays
+from azure_session_kernel.kernel.unawaited import Strays
 
 
 def test_only_a_cell_of_an_earlier_kernel_keeps_the_session_in_use() -> None:

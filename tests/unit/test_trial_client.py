@@ -12,7 +12,7 @@ import zmq.asyncio
 from nbclient import NotebookClient
 from nbformat import v4
 
-from azure_session_kernel.trial.runner import AttentiveClient
+from azure_session_kernel.cli.try_.runner import AttentiveClient
 
 
 async def test_a_reply_that_comes_while_a_widget_is_answered_is_noticed(

@@ -10,8 +10,8 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from azure_session_kernel.trial.screen import Screen, describe
-from azure_session_kernel.trial.terminal_text import ColouredText, clean
+from azure_session_kernel.cli.try_.screen import Screen, describe
+from azure_session_kernel.cli.try_.terminal_text import ColouredText, clean
 
 RED, RESET = "\x1b[31m", "\x1b[0m"
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from azure_session_kernel.unused import leave_out_unused
+from azure_session_kernel.common.unused import leave_out_unused
 
 UNUSED = ("httpx._main", "rich", "rfc3987_syntax")
 
@@ -25,7 +25,7 @@ def _imported_by(code: str) -> set[str]:
     "code",
     [
         "import azure_session_kernel.__main__, httpx",
-        "import azure_session_kernel.cli as cli\n"
+        "import azure_session_kernel.cli.main as cli\n"
         "try: cli.main(['sessions', '--help'])\nexcept SystemExit: pass\n"
         "import httpx, nbformat",
     ],
@@ -37,7 +37,7 @@ def test_a_program_of_ours_imports_nothing_that_it_does_not_use(code: str) -> No
 
 def test_the_interpreter_in_a_session_is_left_as_it_is() -> None:
     code = (
-        "import sys\nimport azure_session_kernel.adapter.interpreter\n"
+        "import sys\nimport azure_session_kernel.container.interpreter\n"
         f"assert not set({UNUSED}) & set(sys.modules)"
     )
     assert _imported_by(code) == set()

@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import pytest
 
+from azure_session_kernel.common.within import within
 from azure_session_kernel.executors.base import ExecutorEvents
 from azure_session_kernel.executors.log_reader import LogReader
 from azure_session_kernel.pool.client import PoolClient
-from azure_session_kernel.within import within
 
 #: A result and a cancellation meet within so many turns of the loop.
 TURNS = range(8)

@@ -14,7 +14,9 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from ... import __version__
-from ...errors import PoolError
+from ...causes.dialects import OUR_SOURCE
+from ...causes.evidence import StreamFacts
+from ...common.errors import PoolError
 from ...wire import (
     JUPYTER_PROTOCOL,
     PROTOCOL_VERSION,
@@ -29,11 +31,9 @@ from ...wire import (
     load,
     message_as_json,
 )
-from ..asking import ask, probes
-from ..dialects import OUR_SOURCE
-from ..evidence import StreamFacts
 from ..programs import printing
-from ..result import OK, PROBLEM, UNDONE, WARNING
+from ..report.result import OK, PROBLEM, UNDONE, WARNING
+from ..requests import ask, probes
 from ..state import State
 
 #: A read of this length has its first byte at once, unless somebody holds it back.

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from ...errors import CredentialError, SettingsError
-from ...executors.oneshot_api import DEFAULT_PATH, is_piston_path
-from ...opening import connect_to
+from ...causes.evidence import PoolFacts, SettingsFault, TokenFacts
+from ...common.errors import CredentialError, SettingsError
+from ...common.within import within
+from ...executors.oneshot.api import DEFAULT_PATH, is_piston_path
 from ...pool.credentials import AzureToken, TokenSource
 from ...pool.failures import facts_of, token_facts
-from ...pool.local import RecordToken, read_record
-from ...settings import ENDPOINT, LOCAL, Settings
-from ...within import within
+from ...pool.local_record import RecordToken, read_record
+from ...pool.network import AZURES_ISSUERS, Connected, connect
+from ...session.opening import connect_to
+from ...session.settings import ENDPOINT, LOCAL, Settings
 from .. import management_plane as arm
-from ..evidence import PoolFacts, SettingsFault, TokenFacts
-from ..network import AZURES_ISSUERS, Connected, connect
-from ..result import OK, PROBLEM, WARNING
+from ..report.result import OK, PROBLEM, WARNING
 from ..state import State
 
 _KINDS: Final = {

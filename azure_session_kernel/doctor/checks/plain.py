@@ -8,24 +8,18 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from ...errors import PoolError, UnexpectedAnswer
-from ...executors.mailbox.azure import BuiltinPool
-from ...executors.oneshot_answer import excerpt, from_json, wrong_fields
-from ...executors.oneshot_api import (
-    OTHER_SHAPE,
-    PISTON_PATH,
-    Api,
-    is_piston_path,
-    piston_version,
-)
+from ...causes.diagnosis import cause
+from ...causes.evidence import CONTAINER, Reply
+from ...common.errors import PoolError, UnexpectedAnswer
+from ...common.within import within
+from ...executors.builtin.azure import BuiltinPool
+from ...executors.oneshot.answer import excerpt, from_json, wrong_fields
+from ...executors.oneshot.api import OTHER_SHAPE, PISTON_PATH, Api, is_piston_path, piston_version
 from ...pool.client import Answer
 from ...wire import dump
-from ...within import within
-from ..asking import Probe, ask
-from ..causes import cause
-from ..evidence import CONTAINER, Reply
 from ..programs import Printing, printing, run_in
-from ..result import OK, PROBLEM, WARNING
+from ..report.result import OK, PROBLEM, WARNING
+from ..requests import Probe, ask
 from ..state import State
 
 _NOT_HERE: Final = "not offered by this kind of pool"

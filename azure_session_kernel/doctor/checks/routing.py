@@ -9,23 +9,23 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from ...errors import PoolError
-from ...executors.mailbox.azure import Version
-from ...identity import Scope, install_secret, make_identifier, redact
-from ...lease import Lease, LeaseStore
+from ...causes.evidence import ADAPTER, CONTAINER, FRONT, EndpointFacts, HelloFacts, Reply, works
+from ...common.errors import PoolError
+from ...executors.builtin.azure import Version
 from ...pool.client import PoolClient
 from ...pool.clock import date_of
 from ...pool.credentials import FixedToken
 from ...pool.endpoints import Endpoint
 from ...pool.management import route
+from ...pool.network import Connected
+from ...session.identity import Scope, install_secret, make_identifier, redact
+from ...session.lease import Lease, LeaseStore
 from ...wire import WireError, hello_from_json, load
 from .. import api_version
-from ..asking import Probe, ask, ask_all, probes
-from ..evidence import ADAPTER, CONTAINER, FRONT, EndpointFacts, HelloFacts, Reply, works
-from ..network import Connected
-from ..result import OK, PROBLEM, WARNING
+from ..report.result import OK, PROBLEM, WARNING
+from ..report.wording import in_a_line
+from ..requests import Probe, ask, ask_all, probes
 from ..state import SESSION_VERSION, State
-from ..wording import in_a_line
 
 #: The probe that tells, and how code then runs there; in the kernel's order.
 _KINDS: Final = (
@@ -239,7 +239,7 @@ def _at_host(state: State, endpoint: Endpoint) -> PoolClient:
 
 
 def _choose_kind(state: State) -> None:
-    """How code will run there, as the kernel chooses it (``executors/discovery.py``)."""
+    """How code will run there, as the kernel chooses it (``executors/discovery/discovery.py``)."""
     allowed, hello = state.evidence.needed, state.evidence.reply("hello")
     if hello is not None and hello.who == ADAPTER and not hello.ok:
         return  # it is ours, and can't run code: nothing else would

@@ -1,0 +1,1 @@
+"""What an answer of the pool means: evidence in, causes out. Pure data and functions."""

@@ -1,0 +1,78 @@
+"""``azure-session-kernel``: the command line. Each subcommand is a module beside this one."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..common.errors import SessionKernelError
+from ..common.pip_hint import pip_install
+from ..common.unused import leave_out_unused
+from .usage import Parser, in_lines
+
+#: name -> (module of this package, help). Modules are imported only when they are called, so that
+#: a missing extra breaks one subcommand and not all of them.
+COMMANDS = {
+    "try": ("try_.command", "run a notebook in a local session pool, or open JupyterLab on it"),
+    "install": ("install", "write a kernelspec for your session pool"),
+    "sessions": ("sessions", "list, stop or reap the sessions this machine has opened"),
+    "doctor": ("doctor", "find out what is wrong with a session pool, and how to fix it"),
+    "logs": ("logs", "show what the sessions of a pool printed, or the query for it"),
+    "pool": ("pool", "run a local session pool for development and tests"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 it failed, 2 wrong usage or input."""
+    leave_out_unused()
+    try:
+        args = parsed(sys.argv[1:] if argv is None else argv)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("azure_session_kernel"):
+            raise
+        print(_missing_extra(error), file=sys.stderr)
+        return 1
+    try:
+        return int(args.run(args))
+    except SessionKernelError as error:
+        print(f"{type(error).__name__}: {in_lines(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """What was typed. Ends the process, as ``argparse`` does, when it is wrong.
+
+    :raises ModuleNotFoundError: a package of an extra is missing.
+    """
+    parser = Parser(
+        prog="azure-session-kernel",
+        description="A Jupyter kernel whose cells run in an Azure Container Apps session pool.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    wanted = next((a for a in arguments if not a.startswith("-")), None)
+    for name, (module, help_text) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=help_text, description=help_text)
+        if name == wanted:
+            command = importlib.import_module(f".{module}", __package__)
+            command.register(subparser)
+            subparser.set_defaults(run=command.run, refuse=subparser.error)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        raise SystemExit(2)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        args.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
+
+
+def _missing_extra(error: ModuleNotFoundError) -> str:
+    return (
+        f"This command needs the package {error.name!r}, which is not installed.\n"
+        f"  What to do:   {pip_install('azure-session-kernel[local]')}"
+    )

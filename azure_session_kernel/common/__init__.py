@@ -1,0 +1,1 @@
+"""What every room needs: errors, bounded waits, private files, locks."""

@@ -1,0 +1,109 @@
+"""``python -m azure_session_kernel.container --port N``: the entry point of a session container."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from .app import create_app
+from .data_folder import DATA, make_own
+from .init import split_off_init
+from .serving import ProgramServer, without_imports_from_here
+
+
+def _in_container() -> bool:
+    in_cluster = os.getpid() == 1 or "KUBERNETES_SERVICE_HOST" in os.environ
+    return in_cluster or Path("/.dockerenv").exists()
+
+
+def _default_host() -> str:
+    """Every interface inside a container, where the pool's front must reach it; else loopback.
+
+    Outside a container an open port would let the whole network run code here.
+    """
+    return "0.0.0.0" if _in_container() else "127.0.0.1"  # noqa: S104
+
+
+def _default_workdir() -> Path:
+    """Azure's own inside a container, if this user can have it; else where this was started."""
+    if not _in_container():
+        return Path.cwd()
+    with contextlib.suppress(OSError):
+        DATA.mkdir(parents=True, exist_ok=True)
+    return DATA if os.access(DATA, os.R_OK | os.W_OK | os.X_OK) else Path.cwd()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m azure_session_kernel.container", description=__doc__
+    )
+    parser.add_argument("--host", default=_default_host(), help="address (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8080, help="the pool's targetPort; 0: any")
+    parser.add_argument("--uds", help="listen on this unix socket instead")
+    parser.add_argument("--port-file", type=Path, help="write the port here once it listens")
+    parser.add_argument(
+        "--workdir",
+        type=Path,
+        help=f"the interpreter's working directory (default: {DATA} in a container, else this one)",
+    )
+    parser.add_argument(
+        "--mnt-data",
+        action="store_true",
+        help=f"let the interpreter see it as {DATA}, whatever is there for others",
+    )
+    parser.add_argument(
+        "--exit-with-parent", action="store_true", help="end when standard input is closed"
+    )
+    args = parser.parse_args()
+    if args.uds and args.port_file:
+        parser.error("--port-file goes with --port; a unix socket has no port")
+    args.workdir = args.workdir or _default_workdir()
+    return args
+
+
+def _leave_working_directory(args: argparse.Namespace) -> None:
+    """What the user's code does there, modules it writes included, must not reach this process."""
+    for name in ("workdir", "port_file"):
+        path = getattr(args, name)
+        setattr(args, name, path and path.absolute())
+    args.uds = args.uds and str(Path(args.uds).absolute())
+    without_imports_from_here()
+    os.chdir(Path.cwd().anchor)
+
+
+def main() -> None:
+    args = _arguments()
+    if os.getpid() == 1:
+        split_off_init()
+    _leave_working_directory(args)
+    app = create_app(make_own(args.workdir) if args.mnt_data else args.workdir)
+    config = uvicorn.Config(
+        app,
+        host=args.host,
+        port=args.port,
+        uds=args.uds,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ws="none",
+        h11_max_incomplete_event_size=256 * 1024,
+    )
+    server = ProgramServer(config, args.port_file, app.state.end_reads)
+    if args.exit_with_parent:
+        server.end_with_parent()
+    else:
+        where = args.uds or f"http://{args.host}:{args.port}"
+        print(
+            f"azure-session-kernel adapter on {where}; sessions work in {args.workdir}",
+            file=sys.stderr,
+        )
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

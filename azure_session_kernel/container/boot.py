@@ -1,0 +1,371 @@
+"""One boot: one life of the interpreter, its ZeroMQ channels and its message log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from ..common.within import within
+from ..wire import Message, WireError
+from ..wire.zmq_messages import ContentUnreadable, decode_frames
+from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST, REACTION_REPLY, REACTION_REQUEST
+from .azure_requests import ApartRequests
+from .death import Death, cause_of_death, oom_kills
+from .interpreter_process import InterpreterProcess
+from .log.message_log import MessageLog
+from .running import RunningRequests
+
+log = logging.getLogger(__name__)
+
+#: The interpreter is asked for its kernel_info until it answers and IOPub is connected.
+START_LIMIT_S: Final = 60.0
+_OWN_ID: Final = "adapter-"
+#: How long the interpreter may take to set its environment variables.
+ENVIRONMENT_S: Final = 5.0
+#: How long it may take to say what its main thread does, which itself looks for 0.4 s. Where a call
+#: keeps the interpreter lock, no thread can say anything.
+REACTION_S: Final = 0.7
+HISTORY: Final = "--HistoryManager."
+#: A repeat comes seconds after the first; so many ids are remembered.
+_REMEMBERED_IDS: Final = 100_000
+#: A flood of messages lets the HTTP loop have a turn this often.
+_TURN_S: Final = 0.005
+
+
+class Boot:
+    """A running interpreter. ``start`` it, ``deliver`` messages, read its ``log``.
+
+    :param directory: where the connection file and the ipc sockets go (mode 0700).
+    :param arguments: of the interpreter's command line.
+    :param on_death: called once, when the interpreter's process has ended by itself.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        workdir: Path,
+        on_death: Callable[[Boot], None],
+        arguments: tuple[str, ...] = (),
+    ) -> None:
+        self.id = "b-" + secrets.token_hex(12)
+        self.log = MessageLog()
+        self.info: dict[str, Any] = {}
+        self.apart = ApartRequests()
+        self.running = RunningRequests(
+            lambda: self._process.interrupt(), lambda: self._process.ignores_interrupts
+        )
+        self.death: Death | None = None
+        self.was_used = False
+        """Whether it got anything to run."""
+        self._delivered: dict[str, None] = {}
+        self._environment: dict[str, str] = {}
+        self._environment_set = asyncio.Event()
+        self._reactions: dict[str, asyncio.Future[str]] = {}
+        self._arguments = arguments
+        self._process = InterpreterProcess(directory, workdir, self.id, arguments)
+        self._session = self._process.session
+        self._on_death = on_death
+        self._sockets: dict[str, Any] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready = asyncio.Event()
+        self._iopub_seen = asyncio.Event()
+        self._oom_kills_before = oom_kills()
+        self._last_iopub = 0.0
+
+    # -- life -------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        return self._ready.is_set()
+
+    @property
+    def state(self) -> str:
+        if not self.ready:
+            return "starting"
+        return "busy" if self.running else "idle"
+
+    async def start(self) -> None:
+        """Start the process and wait until it answers.
+
+        :raises RuntimeError: it could not be started, or died before it answered.
+        """
+        await self._process.start()
+        self._sockets = self._process.connect()
+        for channel, socket in self._sockets.items():
+            self._own(self._receive(channel, socket))
+        self._own(self._watch())
+        try:
+            await within(self._wait_for_info(), START_LIMIT_S)
+        except asyncio.TimeoutError:
+            limit = f"it did not answer within {START_LIMIT_S:.0f} s."
+            raise RuntimeError(limit + self._process.last_words()) from None
+        if self.death is not None:
+            raise RuntimeError(self.death.cause + self._process.last_words())
+        self._ready.set()
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _wait_for_info(self) -> None:
+        """Ask until the reply is here and IOPub is known to be connected, or it has died."""
+        while self.death is None and not (self.info and self._iopub_seen.is_set()):
+            self._ask("shell", "kernel_info_request", {})
+            for _ in range(100):
+                await asyncio.sleep(0.01)
+                if self.death or (self.info and self._iopub_seen.is_set()):
+                    break
+
+    async def end(self, reason: str, cause: str) -> None:
+        """Kill the process if it lives, read what it still had to say, close the log."""
+        await self._process.kill()
+        self.log.take_all()
+        await self._drain()
+        self.apart.end()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for socket in self._sockets.values():
+            socket.close(linger=0)
+        self._process.clean_up()
+        self.log.end(reason, cause)
+
+    async def set_environment(self, env: dict[str, str]) -> bool:
+        """Environment variables of the running interpreter, in place of those set before.
+
+        False when it has not set them within ``ENVIRONMENT_S`` seconds and is idle. One that is
+        busy gets to it when its code lets go of the interpreter lock, before the next cell.
+        """
+        if env == self._environment:
+            return True
+        if not await self._asked_to_set({"env": env}):
+            return bool(self.running)
+        self._environment = env
+        return True
+
+    @property
+    def is_fresh(self) -> bool:
+        """Nothing has run in it."""
+        return not self._delivered and not self.running and not self.running.execution_count
+
+    async def take_arguments(self, arguments: tuple[str, ...]) -> bool:
+        """Whether it has these now. Without a new start it takes those about its history, which
+        nbclient gives to every kernel.
+        """
+        if arguments == self._arguments:
+            return True
+        if self._arguments or not all(one.startswith(HISTORY) for one in arguments):
+            return False
+        if not await self._asked_to_set({"env": self._environment, "arguments": arguments}):
+            return False
+        self._arguments = arguments
+        return True
+
+    async def _asked_to_set(self, content: dict[str, Any]) -> bool:
+        self._environment_set.clear()
+        self._ask("control", ENVIRONMENT_REQUEST, content)
+        try:
+            await within(self._environment_set.wait(), ENVIRONMENT_S)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    async def reaction(self, msg_id: str | None) -> str:
+        """Of a request to the interrupt before: ``MainThread.reaction``.
+
+        :param msg_id: None for whatever runs.
+        """
+        has_started = self.running.has_started(msg_id)
+        if not has_started:
+            return "handled" if has_started is None else "none"
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        asked = self._ask("control", REACTION_REQUEST, {})
+        self._reactions[asked] = answer
+        try:
+            return await within(answer, REACTION_S)
+        except asyncio.TimeoutError:
+            return "none"
+        finally:
+            del self._reactions[asked]
+
+    async def ask_to_exit(self, limit_s: float) -> None:
+        """Let the interpreter run its atexit handlers, for at most ``limit_s`` seconds."""
+        self._ask("control", "shutdown_request", {"restart": True})
+        deadline = time.monotonic() + limit_s
+        while self._process.exists and time.monotonic() < deadline:
+            if await self._process.exit_code() is not None:
+                return
+            await asyncio.sleep(0.02)
+
+    async def _drain(self) -> None:
+        """A dead process's last messages are still in the sockets: wait until they stop coming."""
+        start = time.monotonic()
+        while True:
+            await asyncio.sleep(0.03)
+            now = time.monotonic()
+            if now - max(start, self._last_iopub) > 0.05:
+                return
+
+    async def _watch(self) -> None:
+        while (code := await self._process.exit_code()) is None:  # noqa: ASYNC110  # it gives no event
+            await asyncio.sleep(0.1)  # a process gives no event to wait for
+        self.death = cause_of_death(code, oom_kills() - self._oom_kills_before)
+        self._on_death(self)
+
+    # -- messages in ------------------------------------------------------------------------------
+
+    def deliver(self, messages: list[Message]) -> tuple[list[str], list[str]]:
+        """Send to the interpreter what was not delivered before.
+
+        :returns: the ``msg_id`` of those that were delivered now, and of the repeats.
+        :raises WireError: one of them can't be sent. Nothing was done.
+        """
+        new = {m.msg_id: m for m in reversed(messages) if m.msg_id not in self._delivered}
+        frames = {msg_id: self._frames(message) for msg_id, message in new.items()}
+        accepted: list[str] = []
+        repeated: list[str] = []
+        for msg_id in (message.msg_id for message in messages):
+            if msg_id in self._delivered:
+                repeated.append(msg_id)
+                continue
+            self.was_used = True
+            self._remember(msg_id)
+            if _has_an_end(new[msg_id]):
+                self.running.add(msg_id, main_thread=_on_main_thread(new[msg_id]))
+            self._send_frames(new[msg_id].channel, frames[msg_id])
+            accepted.append(msg_id)
+        return accepted, repeated
+
+    def _remember(self, msg_id: str) -> None:
+        self._delivered[msg_id] = None
+        if len(self._delivered) > _REMEMBERED_IDS:
+            del self._delivered[next(iter(self._delivered))]
+
+    def _frames(self, message: Message) -> list[bytes]:
+        try:
+            frames = self._session.serialize(
+                {
+                    "header": message.header,
+                    "parent_header": message.parent_header,
+                    "metadata": message.metadata,
+                    "content": message.content,
+                }
+            )
+        except (TypeError, ValueError, RecursionError) as error:
+            raise WireError(f"a message that can't be sent: {type(error).__name__}") from error
+        return [*frames, *message.buffers]
+
+    def _ask(self, channel: str, msg_type: str, content: dict[str, Any]) -> str:
+        """A request of the adapter's own; its ``msg_id``. What it brings about stays here, see
+        ``_take``.
+        """
+        header = self._session.msg_header(msg_type)
+        header["msg_id"] = msg_id = _OWN_ID + secrets.token_hex(8)
+        self._send_raw(Message(channel, header, content))
+        return msg_id
+
+    def _send_raw(self, message: Message) -> None:
+        self._send_frames(message.channel, self._frames(message))
+
+    def _send_frames(self, channel: str, frames: list[bytes]) -> None:
+        """ZeroMQ queues without limit here (SNDHWM 0), so this is done at once.
+
+        It must go through the asyncio socket all the same: any other use of a socket can take the
+        event that would have woken ``_receive``.
+        """
+        self._sockets[channel].send_multipart(frames, copy=True)
+
+    def run_apart(
+        self,
+        content: dict[str, Any],
+        take: Callable[[Message], None],
+        ended: Callable[[], None],
+    ) -> str:
+        """Send an execute request that is kept apart, see ``ApartRequests.add``."""
+        header = self._session.msg_header("execute_request")
+        header["msg_id"] = msg_id = self.apart.add(take, ended)
+        self.was_used = True
+        self._send_raw(Message("shell", header, content))
+        self.running.add(msg_id)
+        return msg_id
+
+    def answer_input(self, request: Message, value: str) -> None:
+        header = self._session.msg_header("input_reply")
+        self._send_raw(Message("stdin", header, {"value": value}, request.header))
+
+    # -- messages out -----------------------------------------------------------------------------
+
+    async def _receive(self, channel: str, socket: Any) -> None:
+        turn_began = 0.0
+        while True:
+            if channel == "iopub":
+                # The interpreter keeps what waits. A reply that waits there is dropped at its 1000.
+                await self.log.room()
+            frames = await socket.recv_multipart()
+            self._last_iopub = time.monotonic()
+            self._take_frames(channel, frames)
+            if self._last_iopub - turn_began > _TURN_S:
+                # A message that is there already is received without giving up the loop.
+                await asyncio.sleep(0)
+                turn_began = time.monotonic()
+
+    def _take_frames(self, channel: str, frames: list[bytes]) -> None:
+        """Whatever the user's process sends, the channel must not fall silent."""
+        try:
+            _, message = decode_frames(self._session, channel, frames, self.log.most_bytes)
+        except ContentUnreadable as error:
+            self._take_unreadable(error.message, frames, str(error))
+            return
+        except WireError as error:
+            log.warning("dropped what is no message on %s: %s", channel, error)
+            return
+        try:
+            self._take(message)
+        except Exception as error:
+            log.exception("a %s message of type %.40s can't be kept", channel, message.msg_type)
+            self._take_unreadable(message, frames, type(error).__name__)
+
+    def _take_unreadable(self, message: Message, frames: list[bytes], reason: str) -> None:
+        """It is named in the log. One kept apart is without its content."""
+        if not self.apart.take(replace(message, content={})):
+            self.log.append_missing(message, sum(map(len, frames)), reason)
+
+    def _take(self, message: Message) -> None:
+        if message.channel == "iopub":
+            self._iopub_seen.set()
+        if message.parent_id.startswith(_OWN_ID):
+            if message.msg_type == "kernel_info_reply":
+                self.info = message.content
+            if message.msg_type == ENVIRONMENT_REPLY:
+                self._environment_set.set()
+            if message.msg_type == REACTION_REPLY:
+                self._take_reaction(message)
+            return
+        self.running.follow(message)
+        if self.apart.take(message):
+            return
+        if message.msg_type in ("iopub_welcome", "shutdown_reply"):
+            return
+        self.log.append(message)
+
+    def _take_reaction(self, message: Message) -> None:
+        answer = self._reactions.get(message.parent_id)
+        if answer is not None and not answer.done():
+            answer.set_result(str(message.content.get("reaction", "unknown")))
+
+
+def _has_an_end(message: Message) -> bool:
+    """Its idle; an ``input_reply`` has none."""
+    return message.msg_type.endswith("_request") or message.msg_type.startswith("comm_")
+
+
+def _on_main_thread(message: Message) -> bool:
+    """The control channel and each subshell have a thread of their own."""
+    return message.channel == "shell" and message.header.get("subshell_id") is None

@@ -1,0 +1,1 @@
+"""Everything that an interpreter has sent, numbered, until it is read."""

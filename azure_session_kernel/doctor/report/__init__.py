@@ -1,0 +1,1 @@
+"""What the doctor has found, for people and for programs."""

@@ -1,0 +1,1 @@
+"""A local pool that fails on purpose."""

@@ -1,0 +1,1 @@
+"""Azure's front, as the local pool plays it: token, identifier, routes, answers."""

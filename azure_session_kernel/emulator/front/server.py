@@ -1,0 +1,206 @@
+"""Runs the local pool until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import uvicorn
+from starlette.middleware import Middleware
+
+from ...common.errors import SettingsError
+from ...pool.local_record import LocalPool, remove_record, write_record
+from ..faults.front import Faults, stop
+from ..faults.plan import FaultPlan
+from ..sessions.sessions import PoolOptions, SessionPool
+from .app import create_app
+from .front_token import FrontToken
+
+#: Answers that are under way when the pool stops are cut off after this time.
+_FINISH_WITHIN_S = 1
+
+Announce = Callable[[LocalPool], None]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """How a front differs from a healthy one; see ``laboratory``.
+
+    :ivar in_front: what a request meets before the pool does; outermost first.
+    :ivar tls: serve https with it.
+    :ivar record: what is recorded of the pool, made from what is true.
+    :ivar dated: the server writes the Date header.
+    :ivar occupied_by: identifiers whose sessions are there from the beginning.
+    """
+
+    in_front: Sequence[Middleware] = ()
+    tls: ssl.SSLContext | None = None
+    record: Callable[[LocalPool], LocalPool] = lambda record: record
+    dated: bool = True
+    occupied_by: Sequence[str] = ()
+
+    def recorded(self, pool: LocalPool) -> LocalPool:
+        if self.tls is not None:
+            pool = replace(pool, url=pool.url.replace("http:", "https:", 1))
+        return self.record(pool)
+
+
+def serve(
+    host: str,
+    port: int,
+    options: PoolOptions,
+    announce: Announce,
+    plan: FaultPlan | None = None,
+    surface: Surface | None = None,
+) -> None:
+    """Run a pool; returns after SIGTERM or SIGINT, when all its sessions have ended.
+
+    :param announce: called once the pool listens and its record is written.
+    :param plan: the faults it is to show.
+    :param surface: how its front differs from a healthy one.
+    :raises SettingsError: the port can't be had.
+    :raises StateUnusable: the record can't be written.
+    """
+    with contextlib.closing(listen(host, port)) as listener:
+        loop = _new_event_loop()
+        try:
+            loop.run_until_complete(_serve(listener, options, announce, plan, surface or Surface()))
+        finally:
+            loop.close()
+
+
+async def _serve(
+    listener: socket.socket,
+    options: PoolOptions,
+    announce: Announce,
+    plan: FaultPlan | None,
+    surface: Surface,
+) -> None:
+    def record(token: str) -> LocalPool:
+        url = pool_url(listener) + options.path
+        return surface.recorded(LocalPool(url, token, os.getpid()))
+
+    token = FrontToken(announce=lambda value: write_record(record(value)))
+    told_to_stop = _on_signals()
+    async with running(SessionPool(options), listener, token, plan, surface):
+        write_record(record(token.value))
+        try:
+            announce(record(token.value))
+            await told_to_stop.wait()
+        finally:
+            remove_record(record(token.value))
+
+
+@contextlib.asynccontextmanager
+async def running(
+    pool: SessionPool,
+    listener: socket.socket,
+    token: str | FrontToken,
+    plan: FaultPlan | None = None,
+    surface: Surface | None = None,
+) -> AsyncIterator[None]:
+    """Serve ``pool`` on ``listener``; on leaving, its sessions end before its front does."""
+    token = FrontToken(token) if isinstance(token, str) else token
+    faults = None if plan is None else Faults(plan)
+    surface = surface or Surface()
+    server = _Server(_config(pool, token, faults, surface))
+    await pool.start()
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        for identifier in surface.occupied_by:
+            async with pool.use(identifier):
+                pass
+        yield
+    finally:
+        if faults is not None:
+            await stop(faults)
+        await pool.stop()
+        server.should_exit = True
+        await serving
+
+
+def _config(
+    pool: SessionPool, token: FrontToken, faults: Faults | None, surface: Surface
+) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").addFilter(_but_cut_off_answers)
+    config = uvicorn.Config(
+        create_app(pool, token, faults, surface.in_front),
+        http="httptools" if faults is None else faults.gate.protocol(),
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        proxy_headers=False,
+        log_level="warning",
+        server_header=False,
+        date_header=surface.dated,
+        timeout_graceful_shutdown=_FINISH_WITHIN_S,
+        # Longer than any client keeps an idle connection, so that none is closed under a request.
+        timeout_keep_alive=300,
+    )
+    if surface.tls is not None:
+        config.load()
+        config.ssl = surface.tls
+    return config
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    try:  # faster, and not needed
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _but_cut_off_answers(entry: logging.LogRecord) -> bool:
+    """A container that breaks off its answer is no fault of ours: the client gets to see it."""
+    return "without completing response" not in entry.getMessage()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: uvicorn would raise them again when it has ended."""
+        yield
+
+
+def _on_signals() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(signum, told.set)
+        except NotImplementedError:  # Windows
+            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(told.set))
+    return told
+
+
+def listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio switches Nagle's algorithm off only where it reads IPPROTO_TCP, which
+    # socket.create_server leaves out; with it on, an answer can take 40 ms longer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name != "nt":  # there, it would share the port with another program
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+        return listener
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"The local pool can't listen on {host}, port {port} ({error.strerror}).",
+            cause="Another program, perhaps another local pool, uses that port.",
+            fix="Give another port with --port, or let one be chosen with --port 0.",
+        ) from error
+
+
+def pool_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

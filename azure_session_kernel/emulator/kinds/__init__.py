@@ -1,0 +1,1 @@
+"""What a session of each kind of pool runs."""

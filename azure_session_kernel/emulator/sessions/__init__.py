@@ -1,0 +1,1 @@
+"""The local pool's sessions: allocation, processes, homes, the end."""

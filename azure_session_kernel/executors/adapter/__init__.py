@@ -1,0 +1,1 @@
+"""Pools whose container runs our adapter."""

@@ -1,0 +1,256 @@
+"""The executor for Azure's built-in PythonLTS pools: a mailbox instead of an adapter (design, 9).
+
+Such a pool runs code and keeps files, no more. A Jupyter session over that is in ``mailbox/``; how
+it works, and what holds, in docs/mailbox.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from ...common.errors import PoolError, PoolUnreachable, SessionKernelError
+from ...pool.client import PoolClient
+from ...pool.management import is_gone
+from ...pool.retry import retry
+from ...wire import Hello, Message
+from ..adapter.executor import UNREACHABLE_S
+from ..base import ExecutorEvents, Stdin
+from ..log_reader import lost
+from .azure import PASSES, BuiltinPool
+from .box import Box
+from .files import MailboxFiles
+from .opening import Opened, open_interpreter
+from .plain_cells import PlainCells
+from .reader import Position
+from .refusals import refused
+
+log = logging.getLogger(__name__)
+
+_DID_NOT_END: Final = (
+    "The cell had not ended in time after the interrupt, so its session was stopped. "
+)
+_CANT_INTERRUPT: Final = (
+    "A cell can't be interrupted in this pool without a mailbox, so its session was stopped. "
+)
+_GONE: Final = "All variables are gone, and so are the session's files."
+
+#: How long the pool may take to make files of an interpreter readable, and the like.
+CALL_S: Final = 10.0
+#: How long the end of a session may take.
+END_S: Final = 15.0
+
+
+class InterpreterExecutor:
+    """An ``Executor`` (see ``executors/base.py``) over ``/executions`` and ``/files``.
+
+    :param outage_s: how long the pool may be out of reach while output is awaited.
+    :param env: environment variables of the interpreter.
+    :param arguments: of its command line.
+    :ivar note: what the user should know of this pool, or "".
+    """
+
+    name = "interpreter"
+
+    def __init__(
+        self,
+        client: PoolClient,
+        events: ExecutorEvents,
+        *,
+        busy: Callable[[], bool],
+        outage_s: float,
+        env: Mapping[str, str],
+        arguments: Sequence[str] = (),
+    ) -> None:
+        self._client, self._events = client, events
+        del busy  # the box knows what is under way
+        self._outage_s, self._env, self._arguments = outage_s, dict(env), arguments
+        self._pool = BuiltinPool(client)
+        self._id = "r-" + secrets.token_hex(8)
+        self._box: Box | None = None
+        self._plain: PlainCells | None = None
+        self._ending: asyncio.Future[None] | None = None
+        self._boot = self.note = ""
+
+    @property
+    def stdin(self) -> Stdin:
+        return Stdin.NONE if self._plain is not None else Stdin.ASKS
+
+    def session_rows(self) -> Sequence[tuple[str, str]]:
+        rows = [("api-version", self._pool.version.name)]
+        return [*rows, ("outputs", self.note)] if self.note else rows
+
+    async def start(self, budget_s: float) -> Hello:
+        unreachable_s = min(UNREACHABLE_S, self._outage_s)
+        if self._ending is not None:
+            await asyncio.wait({self._ending}, timeout=END_S)
+        try:
+            opened = await retry(self._open, budget_s, unreachable_s=unreachable_s, also=PASSES)
+        except PoolUnreachable as error:
+            error.sent = False  # a hello, but no cell
+            raise
+        await self._use(opened)
+        return opened.hello
+
+    async def _open(self) -> Opened:
+        return await open_interpreter(self._pool, self._id, self._env, self._arguments)
+
+    async def _use(self, opened: Opened) -> None:
+        before, self._box = self._box, None
+        if before is not None:
+            await before.aclose()
+        self._boot, self.note = opened.hello.boot, opened.note
+        if opened.where is None:
+            self._plain = PlainCells(self._pool, self._events, self._boot, self._outage_s)
+            return
+        self._plain = None
+        position = Position(*opened.read)
+        if before is not None and before.where.boot == self._boot:
+            position = before.reader.position  # what it has not read is read now
+        self._box = Box(
+            self._pool,
+            self._events,
+            opened.where,
+            outage_s=self._outage_s,
+            position=position,
+        )
+        self._box.reader.expect(opened.chunk)
+
+    async def send(self, boot: str, messages: Sequence[Message], budget_s: float) -> None:
+        if boot != self._boot or (self._box is not None and self._box.over):
+            raise lost()
+        if self._plain is not None:
+            await self._plain.send(messages, budget_s)
+            return
+        box, carried = self._running_box(), []
+        for message in messages:
+            if message.channel == "stdin":
+                await box.answer_input(message, max(budget_s, self._outage_s))
+            elif (answers := refused(message)) is not None:
+                for answer in answers:
+                    self._events.on_message(answer)
+            else:
+                carried.append(message)
+        if carried:
+            await box.deliver(carried, budget_s)
+
+    def _running_box(self) -> Box:
+        if self._box is None:
+            raise lost()
+        return self._box
+
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        if self._box is None or boot != self._boot:
+            return "idle"
+        return await self._box.interrupt(msg_id, timeout_s)
+
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        if self._box is None or boot != self._boot:
+            return "unknown"
+        return await self._box.reaction(timeout_s)
+
+    async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
+        """The session goes, with its files: Azure restarts no interpreter. Where it can't end
+        sessions, ours exits.
+        """
+        if boot != self._boot:
+            return
+        # It goes on when the caller has no more time: the pool may take longer to confirm it.
+        plain, box = self._plain, self._box
+        ending = self._end_boot(box, reason) if plain is None else self._end_plain(plain, reason)
+        self._ending = asyncio.ensure_future(ending)
+        done, _ = await asyncio.wait({self._ending}, timeout=timeout_s)
+        if not done:
+            self._ending.add_done_callback(_log_failure)
+            raise PoolUnreachable("The pool did not confirm in time that the session ended.")
+        self._ending.result()
+
+    async def _end_boot(self, box: Box | None, reason: str) -> None:
+        if box is not None:
+            box.ending = True
+        try:
+            told, cause = await self._end(box, reason, END_S)
+        except BaseException:
+            if box is not None:
+                box.ending = False
+            raise
+        if box is not None and not box.over:
+            await box.killed(told, cause)
+
+    async def _end_plain(self, plain: PlainCells, reason: str) -> None:
+        async with plain.ending:
+            await self._pool.end_session(END_S)
+            if reason == "interrupt":
+                plain.ended("stopped", _CANT_INTERRUPT + _GONE)
+
+    async def _end(self, box: Box | None, reason: str, timeout_s: float) -> tuple[str, str]:
+        """Reason and cause of the boot's end."""
+        try:
+            await self._pool.end_session(timeout_s)
+        except PoolError as error:
+            if error.status is None or box is None:
+                raise
+            await box.exit(timeout_s)
+            return reason, "The interpreter was ended."
+        told = "stopped" if reason == "interrupt" else reason
+        return told, _DID_NOT_END + _GONE
+
+    def files(self, boot: str) -> MailboxFiles:
+        box = self._box
+
+        async def stat(names: Sequence[str], marks: Mapping[str, Any]) -> dict[str, Any]:
+            return await self._running_box().stat(names, marks, CALL_S)
+
+        def over() -> bool:
+            return boot != self._boot or (box is not None and box.over)
+
+        return MailboxFiles(self._pool, self._outage_s, stat if box is not None else None, over)
+
+    async def read_up_to(self, n: int) -> None:
+        if self._box is not None:
+            await self._box.reader.read_up_to(n)
+
+    async def measure_latency(self, timeout_s: float) -> float:
+        begun = time.monotonic()
+        await self._pool.download("", "hello", timeout_s)
+        return time.monotonic() - begun
+
+    async def session_record(self) -> dict[str, Any] | None:
+        try:
+            return await self._pool.session_record()
+        except PoolError as error:
+            if error.status in (400, 404):
+                return None
+            raise
+
+    async def stop(self, timeout_s: float) -> bool:
+        box, self._box = self._box, None
+        quiet = box is None or not box.under_way
+        if box is not None:
+            await box.aclose()
+        try:
+            await self._pool.end_session(timeout_s)
+        except PoolError as error:
+            return is_gone(error) and quiet
+        return quiet
+
+    async def aclose(self) -> None:
+        box, self._box = self._box, None
+        if self._ending is not None:
+            self._ending.cancel()
+            await asyncio.gather(self._ending, return_exceptions=True)
+        if box is not None:
+            await box.aclose()
+        with contextlib.suppress(PoolError):
+            await self._client.aclose()
+
+
+def _log_failure(ending: asyncio.Future[None]) -> None:
+    if not ending.cancelled() and (error := ending.exception()) is not None:
+        said = error.what if isinstance(error, SessionKernelError) else error
+        log.warning("the session could not be ended: %s", said)

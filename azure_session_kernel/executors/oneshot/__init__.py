@@ -1,0 +1,1 @@
+"""Pools whose container runs one program a request."""

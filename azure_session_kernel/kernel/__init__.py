@@ -1,0 +1,1 @@
+"""The process on the user's machine: a front end's requests, and what the session sends."""

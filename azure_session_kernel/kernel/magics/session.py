@@ -1,0 +1,169 @@
+"""``%session``: what this notebook's session is, as far as it can be known now."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Mapping
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from ...common.errors import MagicUsage, SessionKernelError
+from ...common.within import within
+from ...executors.base import Described, Executor
+from ...pool.clock import moment
+from ...session.identity import redact
+from ...session.opening import Opening
+from ...transfer.limits import COMMAND_BYTES, FILE_BYTES, shown
+from ...wire import Hello
+from . import download, files, stdin, upload
+from .context import Context
+
+USAGE: Final = "%session [last | help]"
+_LATENCIES: Final = 3
+_WITHIN_S: Final = 3.0
+
+HELP: Final = (
+    ("%session", "this notebook's session: pool, age, memory, latency, limits"),
+    ("%session last", "the outputs of the newest cell again, also those this page has missed"),
+    ("%session help", "this list"),
+    (upload.USAGE, "files from beside the notebook into the session"),
+    (download.USAGE, "files from the session to beside the notebook"),
+    (stdin.USAGE, "standard input, for pools whose cells can't ask while they run"),
+    (files.USAGE, "what is in the session's working directory"),
+)
+_HELP_FOOTER: Final = (
+    "These work as the first line of a cell. IPython's own magics work, too: %lsmagic lists them."
+)
+
+
+async def run(context: Context, line: str) -> None:
+    if line == "help":
+        context.display.show_table(HELP, _HELP_FOOTER)
+    elif line == "last":
+        await _show_last(context)
+    elif line:
+        raise MagicUsage(f"There is no %session {line[:50]}.", fix=f"Write it so: {USAGE}")
+    else:
+        await context.notebook.use(lambda executor, hello: _show(context, executor, hello))
+
+
+async def _show_last(context: Context) -> None:
+    """What a killed kernel's cell has printed comes once the session is open."""
+    await context.notebook.use(lambda executor, hello: _known(executor.read_up_to(hello.next - 1)))
+    missed, newest = context.last.missed, context.last.newest
+    if not (missed.messages or newest.messages):
+        context.display.show_table([("outputs", "none since this kernel started")])
+    if not (missed.complete and newest.complete):
+        context.display.show_table([("outputs", "the oldest were left out: more than 16 MiB")])
+    for message in (*missed.messages, *newest.messages):
+        context.show(message)
+    missed.clear()
+
+
+async def _show(context: Context, executor: Executor, hello: Hello) -> None:
+    opening = context.notebook.opening
+    record, usage, latency = await asyncio.gather(
+        _known(executor.session_record()),
+        _known(context.notebook.usage(hello.boot, _WITHIN_S)),
+        _known(_latency(executor)),
+    )
+    rows = [
+        *_place(opening, executor, hello),
+        *(executor.session_rows() if isinstance(executor, Described) else ()),
+        *_times(record or {}),
+        *_resources(usage or {}),
+        ("latency", "unknown" if latency is None else f"{latency * 1000:.0f} ms there and back"),
+        ("limits", _limits(executor.files(hello.boot).largest_bytes)),
+    ]
+    context.display.show_table(rows)
+
+
+def _limits(largest_bytes: int | None) -> str:
+    """:param largest_bytes: as ``SessionFiles.largest_bytes``; no option raises it."""
+    if largest_bytes == 0:
+        return "no files"
+    one = f"one file {shown(FILE_BYTES)}"
+    if largest_bytes is not None and largest_bytes < FILE_BYTES:
+        one = f"one file {shown(largest_bytes)} (the pool's)"
+    return f"{one}, one command {shown(COMMAND_BYTES)} (--max-size)"
+
+
+async def _known(wanted: Awaitable[Any]) -> Any:
+    """None for what the pool does not tell, or not in time."""
+    with contextlib.suppress(SessionKernelError, asyncio.TimeoutError):
+        return await within(wanted, _WITHIN_S)
+    return None
+
+
+async def _latency(executor: Executor) -> float:
+    """The best of a few: what the network needs, without what else goes on."""
+    return min([await executor.measure_latency(_WITHIN_S) for _ in range(_LATENCIES)])
+
+
+def _place(opening: Opening | None, executor: Executor, hello: Hello) -> list[tuple[str, str]]:
+    if opening is None:
+        return []
+    language = hello.info.get("language_info")
+    version = language.get("version") if isinstance(language, dict) else None
+    identifier = redact(opening.lease.lease.identifier)
+    return [
+        ("pool", opening.endpoint.host),
+        ("executor", executor.name),
+        ("session", f"{identifier}, for this {opening.scope.kind}"),
+        ("interpreter", f"Python {_word(version)}, boot {_word(hello.boot)[:10]}…"),
+    ]
+
+
+def _times(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """By the pool's clock alone. :param record: as ``PoolClient.get_session`` gives it."""
+    now = moment(str(record.get("date", "")))
+    created = _moment(record.get("createdAt"))
+    expires = _moment(record.get("expiresAt")) or _moment(record.get("expireAt"))
+    age, left = "unknown", "unknown: this pool does not say"
+    if now is not None and created is not None:
+        age = _duration((now - created).total_seconds())
+    if now is not None and expires is not None:
+        left = f"{_duration((expires - now).total_seconds())} without a request"
+    return [("age", age), ("ends after", left)]
+
+
+def _resources(usage: Mapping[str, Any]) -> list[tuple[str, str]]:
+    memory, cpu = _number(usage.get("kernel_memory")), _number(usage.get("kernel_cpu"))
+    total = usage.get("host_virtual_memory")
+    total = _number(total.get("total")) if isinstance(total, dict) else None
+    cores = _number(usage.get("cpu_count"))
+    of_total = f" of {shown(int(total))}" if total else ""
+    of_cores = f" of {cores:g} cores" if cores else ""
+    return [
+        ("memory", "unknown" if memory is None else shown(int(memory)) + of_total),
+        ("CPU", "unknown" if cpu is None else f"{cpu:.0f} %" + of_cores),
+    ]
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e18:
+        return float(value)
+    return None
+
+
+def _word(value: Any) -> str:
+    return "".join(c for c in str(value)[:40] if c.isprintable())
+
+
+def _moment(value: Any) -> datetime | None:
+    """RFC 3339, with any number of decimals."""
+    if not isinstance(value, str) or len(value) < 19:
+        return None
+    try:
+        return datetime.strptime(value[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

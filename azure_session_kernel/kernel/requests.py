@@ -1,0 +1,198 @@
+"""The life of one Jupyter request, from the front end's message to its reply and idle.
+
+A request is over when its reply *and* its idle have come from the session (design, section 3
+"Order"). They may come in either order, because they travel on different sockets there; the front
+end always gets the outputs, then the reply, then idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+from typing import Any, Final
+
+from ..common.errors import SessionKernelError
+from ..executors.base import STDIN
+from ..interpreter.history import ELSEWHERE
+from ..wire import Message
+from .magics.missing import UploadHint
+from .unawaited import Strays
+
+#: Outputs that come late (a background thread) find the header of their cell here.
+REMEMBERED: Final = 10_000
+
+#: They have no reply: idle alone ends them.
+_COMMS: Final = frozenset({"comm_open", "comm_msg", "comm_close"})
+
+
+@dataclass(eq=False)
+class Request:
+    """One message of a front end.
+
+    :ivar idents: ZeroMQ routing prefix of the front end.
+    :ivar boot: the boot it was sent to, or "" before it was sent.
+    :ivar boot_over: why that boot gives no more answers.
+    :ivar busy: the session has said that it works on it. :ivar idle: and that it is done with it.
+    :ivar aborted: a cell before it in the queue failed.
+    :ivar started: something of it has come from the session, so it runs there, or ran.
+    :ivar interrupted_at: when that was last asked for here.
+    :ivar signalled_at: of its last SIGINT: when the session confirmed that, and until then, when
+        that was asked of it.
+    :ivar spoke: it has printed, displayed or asked something since.
+    :ivar rest: what is sent of the cell when its first line is a magic of the kernel itself.
+    :ivar comms_before: how many comm messages came before it, which are sent first.
+    :ivar has_asked: its code has called ``input()``.
+    :ivar stdin: what ``%%stdin`` gives the cell when it starts.
+    :ivar lines: what it gives the cell's questions, instead of asking the front end.
+    :ivar if_interrupted: how it ends when it is interrupted before it is sent.
+    :ivar execution_count: its number, once it has one.
+    :ivar elsewhere: cells before it of which the session hears with it (``execution_counts.py``).
+    :ivar hint: of what to upload, in its errors.
+    """
+
+    message: Message
+    idents: list[bytes]
+    channel: str
+    boot: str = ""
+    boot_over: SessionKernelError | None = None
+    reply: Message | None = None
+    busy: bool = False
+    idle: bool = False
+    input_published: bool = False
+    comms_before: int = 0
+    aborted: bool = False
+    started: bool = False
+    interrupted_at: float | None = None
+    signalled_at: float | None = None
+    spoke: bool = False
+    has_asked: bool = False
+    rest: str | None = None
+    stdin: str | None = None
+    lines: deque[str] | None = None
+    if_interrupted: SessionKernelError | None = None
+    execution_count: int | None = None
+    elsewhere: tuple[str, ...] = ()
+    hint: UploadHint = field(default_factory=UploadHint)
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def msg_id(self) -> str:
+        return self.message.msg_id
+
+    @property
+    def is_execute(self) -> bool:
+        return self.message.msg_type == "execute_request"
+
+    @property
+    def is_attended(self) -> bool:
+        """A person waits for it: only runners (nbclient, nbgrader) take no questions."""
+        return bool(self.message.content.get("allow_stdin"))
+
+    @property
+    def is_comm(self) -> bool:
+        return self.message.msg_type in _COMMS
+
+    @property
+    def on_main_thread(self) -> bool:
+        """Of the interpreter, which is the only one that a signal reaches."""
+        return self.channel == "shell" and self.message.header.get("subshell_id") is None
+
+    @property
+    def reply_type(self) -> str:
+        return self.message.msg_type.removesuffix("_request") + "_reply"
+
+    @property
+    def stops_queue(self) -> bool:
+        """An error that aborts the cells waiting behind it (``stop_on_error``)."""
+        content = self.message.content
+        return (
+            self.is_execute
+            and self.reply is not None
+            and self.reply.content.get("status") == "error"
+            and not content.get("silent", False)
+            and bool(content.get("stop_on_error", True))
+        )
+
+    @property
+    def for_session(self) -> Message:
+        """Which cells an error aborts is decided here, in the lanes: a cell that was interrupted
+        while the network was down ends here before it ends there, and would abort the next one.
+        """
+        if not self.is_execute:
+            return self.message
+        content = {**self.message.content, "stop_on_error": False}
+        if self.rest is not None:
+            content["code"] = self.rest
+        if self.lines is not None:
+            content["allow_stdin"] = True
+        metadata = self.message.metadata
+        if self.stdin is not None:
+            metadata = {**metadata, STDIN: self.stdin}
+        if self.elsewhere:
+            metadata = {**metadata, ELSEWHERE: list(self.elsewhere)}
+        return replace(self.message, content=content, metadata=metadata)
+
+    @property
+    def complete(self) -> bool:
+        """Nothing more is to come from the session."""
+        return self.idle and (self.reply is not None or self.is_comm)
+
+
+class RequestTable:
+    """The requests under way, and the headers of recent ones.
+
+    :ivar strays: those that are under way in the session only.
+    """
+
+    def __init__(self) -> None:
+        self.strays = Strays()
+        self._open: dict[str, Request] = {}
+        self._headers: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def add(self, request: Request) -> None:
+        self._open[request.msg_id] = request
+        self._headers[request.msg_id] = request.message.header
+        while len(self._headers) > REMEMBERED:
+            self._headers.popitem(last=False)
+
+    def get(self, msg_id: str) -> Request | None:
+        return self._open.get(msg_id)
+
+    def header(self, msg_id: str) -> dict[str, Any] | None:
+        """The header of a request of this kernel, under way or over; None for a stranger's."""
+        request = self._open.get(msg_id)
+        return request.message.header if request is not None else self._headers.get(msg_id)
+
+    def remove(self, request: Request) -> None:
+        """It is over here; in the session only if that has said so, or its boot is over."""
+        self._open.pop(request.msg_id, None)
+        may_run = request.boot and not request.idle and request.boot_over is None
+        if may_run and request.on_main_thread:
+            self.strays.add(request.msg_id, request.boot)
+
+    def sent_to(self, boot: str) -> list[Request]:
+        return [request for request in self._open.values() if request.boot == boot]
+
+    def running_cells(self) -> list[Request]:
+        """Execute requests that the front end waits for, oldest first."""
+        return [request for request in self._open.values() if request.is_execute]
+
+    def ahead_of_cells(self) -> list[Request]:
+        """What the session has to handle before it comes to a cell: completions, comm messages."""
+        sent = [one for one in self._open.values() if one.boot and one.on_main_thread]
+        return list(takewhile(lambda one: not one.is_execute, sent))
+
+    def waiting_for_a_session(self) -> list[Request]:
+        """Requests other than cells that are still here, with cells behind them perhaps."""
+        requests = [one for one in self._open.values() if not (one.boot or one.is_comm)]
+        return [one for one in requests if one.channel == "shell" and not one.is_execute]
+
+    def __bool__(self) -> bool:
+        return bool(self._open)
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(list(self._open.values()))

@@ -1,0 +1,67 @@
+"""Trying again what may pass: one policy for every call that is safe to repeat."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Container, Iterator
+from typing import Final, TypeVar
+
+from ..common.errors import PoolError, PoolFull, PoolUnavailable, PoolUnreachable
+
+T = TypeVar("T")
+
+FIRST_DELAY_S: Final = 0.1
+MAX_DELAY_S: Final = 5.0
+
+#: What may pass by itself: no free session yet, a container that is starting, a broken network.
+PASSING: Final = (PoolFull, PoolUnavailable, PoolUnreachable)
+
+
+def delays(first_s: float = FIRST_DELAY_S, longest_s: float = MAX_DELAY_S) -> Iterator[float]:
+    """0.1 s doubling to 5 s, each shortened by up to a half: clients must not march in step."""
+    delay = first_s
+    while True:
+        yield jittered(delay)
+        delay = min(delay * 2, longest_s)
+
+
+def jittered(delay_s: float) -> float:
+    """Shortened by up to a half."""
+    return delay_s * (0.5 + random.random() / 2)  # noqa: S311
+
+
+async def retry(
+    call: Callable[[], Awaitable[T]],
+    budget_s: float,
+    *,
+    unreachable_s: float | None = None,
+    least: int = 1,
+    also: Container[int] = (),
+) -> T:
+    """Call until it succeeds, fails with what does not pass, or ``budget_s`` seconds are over.
+
+    :param unreachable_s: a shorter budget for a pool that can't be reached at all.
+    :param least: so many attempts are made however long they take.
+    :param also: statuses that may pass as well.
+    :raises PoolError: the last failure. ``sent`` stays True once any attempt may have arrived.
+    """
+    begun = time.monotonic()
+    sent = False
+    for attempt, delay in enumerate(delays(), 1):
+        try:
+            return await call()
+        except PoolError as error:
+            if not isinstance(error, PASSING) and error.status not in also:
+                raise
+            sent = sent or getattr(error, "sent", False)
+            wait = max(delay, error.retry_after_s or 0.0)
+            unreachable = isinstance(error, PoolUnreachable)
+            limit = unreachable_s if unreachable and unreachable_s is not None else budget_s
+            if attempt >= least and time.monotonic() - begun + wait > limit:
+                if isinstance(error, PoolUnreachable):
+                    error.sent = sent
+                raise
+            await asyncio.sleep(wait)
+    raise AssertionError("unreachable")

@@ -1,0 +1,1 @@
+"""One notebook's session: opened, lost, restarted, closed."""

@@ -1,0 +1,513 @@
+"""One notebook's session: opening it, knowing its boot, noticing its loss, stopping it.
+
+Its states, and what moves between them, are in ``life.py``. ``kernel/kernel.py`` calls this; it
+calls ``executors`` and is called back by them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+from ..common.daemon_thread import in_daemon_thread
+from ..common.errors import (
+    CredentialError,
+    ExecutionUnknown,
+    FileTransferError,
+    PoolError,
+    PoolUnreachable,
+    SessionKernelError,
+    SessionLost,
+    SessionTaken,
+    UnexpectedAnswer,
+)
+from ..common.within import within
+from ..executors.base import Executor
+from ..transfer.upload_first import upload_first
+from ..wire import BootEnded, Gap, Hello, Message, Oversized
+from .boot_deaths import Deaths
+from .closing import ask_for_new_boot, keep, stop
+from .life import Event, Life, State
+from .loss_errors import (
+    keeps_ending,
+    lost_while_running,
+    not_restarted,
+    out_of_reach,
+    shutting_down,
+    unreadable,
+    why_ended,
+    with_deaths,
+)
+from .opening import Opening, prepare
+from .own_requests import Questions
+from .reaper import reap_leftovers
+from .variables import Variables
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: How long a cell waits for a session: a pool that is full, a container that starts (design, 6).
+OPEN_BUDGET_S: Final = 60.0
+#: An unreachable pool is not waited for so long: it is wrong settings more often than weather.
+SEND_BUDGET_S: Final = 60.0
+#: How long closing waits for what it has cancelled, or for files that are far away.
+LET_GO_S: Final = 0.3
+
+
+class SessionEvents(Protocol):
+    """What the kernel is told."""
+
+    def on_hello(self, hello: Hello) -> None:
+        """The session is open: at first, and again with each new boot."""
+
+    def on_message(self, message: Message) -> None: ...
+
+    def on_gap(self, gap: Gap | Oversized) -> None: ...
+
+    async def drained(self) -> None:
+        """Until the front ends have taken most of what was published."""
+
+    def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
+        """Requests that were sent to ``boot`` get no more answers, for this reason.
+
+        True when a cell was among them, so that the user knows.
+        """
+
+
+class NotebookSession:
+    """Opened on first use and again after loss; closed once.
+
+    :param busy: whether requests are under way.
+    :param arguments: of the interpreter's command line.
+    """
+
+    def __init__(
+        self,
+        connection_file: str,
+        events: SessionEvents,
+        busy: Callable[[], bool],
+        environ: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        self._connection_file, self._events, self._busy = connection_file, events, busy
+        self._environ = os.environ if environ is None else environ
+        self._life = Life()
+        self._preparing: asyncio.Task[Opening] | None = None
+        self._arguments = arguments
+        self._opening: Opening | None = None
+        self._task: asyncio.Task[Hello] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._reaping: asyncio.Task[None] | None = None
+        self._taken: SessionTaken | None = None
+        self._fresh = True
+        self._variables, self._deaths = Variables(), Deaths()
+        self._reopening: asyncio.TimerHandle | None = None
+        self._questions = Questions()
+        self._got_first_files = ""
+        self.hello: Hello | None = None
+        """What the session last said of itself."""
+
+    @property
+    def opening(self) -> Opening | None:
+        """What is known without asking the session; None before the first attempt to open it."""
+        return self._opening
+
+    # -- opening ----------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Open in the background, ahead of the first cell."""
+        if self._life.on(Event.WANTED):
+            self._task = asyncio.create_task(self._open())
+            self._task.add_done_callback(_retrieve)
+
+    async def opened(self, timeout_s: float) -> Hello | None:
+        """The session's hello, or None when it is not open within ``timeout_s`` seconds."""
+        if self._task is None and not self._deaths.too_many:
+            self.begin()
+        if self._task is None:  # taken, closing, or ended too often
+            return self.hello
+        try:
+            return await within(asyncio.shield(self._task), timeout_s)
+        except asyncio.TimeoutError:
+            return None
+        except asyncio.CancelledError:
+            if not self._life.ending:
+                raise
+            return None
+        except SessionKernelError as error:
+            log.info("%s: %s", type(error).__name__, error)  # which the next cell shows
+            return None
+        except Exception:
+            log.exception("opening the session failed")
+            return None
+
+    async def _ensure_open(self, *, for_cell: bool = True) -> Hello:
+        """:raises SessionKernelError: why it can't be opened. Cancelling does not stop opening."""
+        if self._life.ending:
+            raise shutting_down()
+        if self._taken is not None:
+            raise self._taken
+        if not for_cell and self._deaths.too_many and self._life.state is State.CLOSED:
+            raise keeps_ending(self._deaths.in_a_row, self._variables.cause)
+        self.begin()
+        assert self._task is not None  # noqa: S101
+        return await self._unless_closed(asyncio.shield(self._task))
+
+    async def _open(self) -> Hello:
+        try:
+            opening = self._opening = await self._prepared()
+            hello = await self._hello_of_a_boot_that_may_be_used(opening)
+        except BaseException:
+            self._life.on(Event.FAILED)
+            raise
+        if self._life.on(Event.OPENED):
+            self._is_open(opening, hello)
+        return hello
+
+    async def _prepared(self) -> Opening:
+        """A thread that takes a lease can't be cancelled: closing waits for what it has taken."""
+        if self._preparing is None or _failed(self._preparing):
+            work = partial(
+                prepare,
+                self._environ,
+                self._connection_file,
+                self,
+                self._busy,
+                self._arguments,
+            )
+            self._preparing = asyncio.create_task(in_daemon_thread(work))
+            self._preparing.add_done_callback(_retrieve)
+        return await asyncio.shield(self._preparing)
+
+    async def _hello_of_a_boot_that_may_be_used(self, opening: Opening) -> Hello:
+        hello = await opening.executor.start(OPEN_BUDGET_S)
+        if not self._fresh or not _is_stale(opening, hello):
+            return hello
+        stale = hello.boot
+        await opening.executor.restart(stale, "restart", OPEN_BUDGET_S)
+        hello = await opening.executor.start(OPEN_BUDGET_S)
+        if hello.boot == stale and hello.execution_count > 0:
+            raise not_restarted()
+        return hello
+
+    def _is_open(self, opening: Opening, hello: Hello) -> None:
+        self._fresh = False
+        self._deaths.opened()
+        opening.lease.update(state="open", boot=hello.boot)
+        self.hello = hello
+        self._events.on_hello(hello)
+        if hello.execution_count > 0:
+            self._variables.found_in(hello.boot)
+        if self._reaping is None:
+            self._reaping = asyncio.create_task(reap_leftovers(opening))
+
+    def _budget(self, budget_s: float) -> float:
+        """A local pool that does not answer is not there: no use in waiting for it."""
+        opening = self._opening
+        loopback = opening is not None and opening.endpoint.loopback
+        return min(budget_s, opening.outage_s) if opening and loopback else budget_s
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    async def send(self, messages: Sequence[Message], on_boot: Callable[[str], None]) -> None:
+        """Deliver to the running boot. Opens the session when need be.
+
+        :param on_boot: told the boot's id before anything is sent to it, so that nothing that
+            happens to that boot is missed.
+
+        A session that was replaced before any cell ran in it has lost nothing, so the messages go
+        to the new one. Otherwise the next cell does not run but tells the loss (design, rule 3),
+        also when something else than a cell has met it first. One that ends again and again is
+        opened for a cell only, and once.
+
+        :raises SessionKernelError: nothing was delivered, except for
+            ``PoolUnreachable.sent``, which says that it may have been.
+        """
+        runs_code = any(message.msg_type == "execute_request" for message in messages)
+        while True:
+            hello = await self._ensure_open(for_cell=runs_code)
+            had_variables = self._variables.are_in(hello.boot)
+            if runs_code:
+                self._variables.check(hello.boot)
+                self._variables.will_be_in(hello.boot)
+            opening = self._opening
+            if opening is None:
+                raise shutting_down()
+            budget_s = self._budget(SEND_BUDGET_S)
+            try:
+                if runs_code:
+                    await self._call(self._upload_first_files(opening, hello))
+                    self._deaths.gets_cell()
+                on_boot(hello.boot)
+                await self._call(opening.executor.send(hello.boot, messages, budget_s))
+            except SessionLost as error:
+                self._forget_boot(hello.boot)
+                if runs_code:
+                    self._variables.told()
+                self._deaths.ended()
+                if had_variables:
+                    raise
+                if self._deaths.too_many:
+                    raise keeps_ending(self._deaths.in_a_row, error.cause) from error
+                await asyncio.sleep(self._deaths.pause_s())
+                continue
+            except SessionTaken as error:
+                self._is_taken(error)
+                raise
+            except ExecutionUnknown as error:
+                if runs_code and isinstance(error.__cause__, SessionLost):
+                    self._forget_boot(hello.boot)
+                    self._deaths.ended()
+                    self._variables.told()  # with the rest of it
+                raise
+            return
+
+    async def _upload_first_files(self, opening: Opening, hello: Hello) -> None:
+        """``AZURE_SESSION_UPLOAD``: before the first cell of an interpreter that has run none."""
+        if hello.execution_count or hello.boot == self._got_first_files:
+            return
+        try:
+            await upload_first(opening.executor.files(hello.boot), opening.settings.upload)
+        except FileTransferError:
+            self._got_first_files = hello.boot  # one cell fails, not all
+            raise
+        except PoolUnreachable as error:
+            error.sent = False  # files, but not the cell
+            raise
+        self._got_first_files = hello.boot
+
+    async def use(
+        self, work: Callable[[Executor, Hello], Awaitable[T]], *, leaves_files: bool = False
+    ) -> T:
+        """Let ``work`` use the session itself: its files, its record. Opens it when need be.
+
+        :param leaves_files: from then on the session holds something of the user's.
+
+        :raises SessionLost: it was replaced, and held something. :raises SessionKernelError: why it
+            can't be opened, or from ``work``.
+        """
+        for _ in range(2):
+            hello = await self._ensure_open()
+            if self._opening is None:
+                raise shutting_down()
+            if leaves_files:
+                self._variables.check(hello.boot)
+            try:
+                result = await self._call(_run(work, self._opening.executor, hello))
+            except SessionLost:
+                self._forget_boot(hello.boot)
+                self._deaths.ended()
+                if self._variables.are_in(hello.boot):
+                    self._variables.told()
+                    raise
+                continue
+            except SessionTaken as error:
+                self._is_taken(error)
+                raise
+            self._deaths.used()
+            if leaves_files:
+                self._variables.will_be_in(hello.boot)
+            return result
+        raise SessionLost("The session ended while this cell used it.", fix="Run the cell again.")
+
+    async def usage(self, boot: str, timeout_s: float) -> dict[str, Any]:
+        """The content of a ``usage_reply``. :raises asyncio.TimeoutError: :raises PoolError:"""
+
+        async def send(message: Message) -> None:
+            if self._opening is not None:
+                await self._call(self._opening.executor.send(boot, [message], timeout_s))
+
+        return await self._questions.ask("control", "usage_request", send, timeout_s)
+
+    def told(self, boot: str) -> None:
+        """The end of ``boot`` was shown by a cell that was just being sent to it."""
+        if self._variables.are_in(boot):
+            self._variables.told()
+
+    def not_told(self, boot: str) -> None:
+        """The error of sending a cell to ``boot`` was not shown: the cell had been answered."""
+        self._variables.found_in(boot)
+
+    def _forget_boot(self, boot: str) -> bool:
+        """The next request opens the session again. True when ``boot`` was the current one."""
+        if self.hello is None or self.hello.boot != boot:
+            return False
+        if self._life.on(Event.LOST):
+            self._task = None
+        return True
+
+    def _is_taken(self, error: SessionTaken) -> None:
+        self._life.on(Event.TAKEN)
+        self._taken = error
+
+    async def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        """A call of the executor's: closing ends it, for it could bring a stopped session back."""
+        if self._life.ending:
+            work.close()
+            raise shutting_down()
+        task = asyncio.create_task(work)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        return await self._unless_closed(task)
+
+    async def _unless_closed(self, work: Awaitable[T]) -> T:
+        """:raises SessionLost: closing has cancelled it."""
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self._life.ending:
+                raise shutting_down() from None
+            raise
+
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        """See ``Executor.interrupt``. :raises SessionKernelError: not delivered."""
+        if self._opening is None:
+            return "idle"
+        return await self._call(self._opening.executor.interrupt(boot, msg_id, timeout_s))
+
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+        """See ``Executor.reaction``. :raises SessionKernelError: it can't be asked."""
+        if self._opening is None:
+            return "unknown"
+        return await self._call(self._opening.executor.reaction(boot, msg_id, timeout_s))
+
+    async def kill_interpreter(self, boot: str, timeout_s: float) -> None:
+        """The ladder's second step: a new boot, because the old one can't be interrupted."""
+        if self._opening is not None:
+            await self._call(self._opening.executor.restart(boot, "interrupt", timeout_s))
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    async def close(self, *, restart: bool, spent_s: float = 0.0) -> None:
+        """Stop the session, or ask it for a new boot. Bounded: 2.5 seconds (design, section 6).
+
+        The first caller says which. All wait for the same end, which none can cancel.
+
+        :param spent_s: how much of that is over.
+        """
+        if self._life.on(Event.CLOSE):
+            self._closing = asyncio.create_task(self._close(restart, spent_s))
+        assert self._closing is not None  # noqa: S101
+        await asyncio.shield(self._closing)
+
+    async def _close(self, restart: bool, spent_s: float) -> None:
+        try:
+            unsure = await self._let_go()
+            opening, self._opening = self._opening, None
+            if opening is not None:
+                await self._end(opening, restart=restart, spent_s=spent_s, unsure=unsure)
+        finally:
+            self._life.on(Event.ENDED)
+
+    async def _let_go(self) -> bool:
+        """Nothing of ours goes on. True when a request may still be on its way to the pool."""
+        ours = {task for task in (self._task, *self._calls) if task and not task.done()}
+        ending = {*ours, *({self._reaping} if self._reaping else ())}
+        for task in ending:
+            task.cancel()
+        if self._reopening is not None:
+            self._reopening.cancel()
+        if ending:
+            await asyncio.wait(ending, timeout=LET_GO_S)
+        if self._opening is None and self._preparing is not None:
+            await asyncio.wait({self._preparing}, timeout=LET_GO_S)
+            if self._preparing.done() and not _failed(self._preparing):
+                self._opening = self._preparing.result()
+        return bool(ours)
+
+    async def _end(self, opening: Opening, *, restart: bool, spent_s: float, unsure: bool) -> None:
+        try:
+            if restart:
+                boot = self.hello.boot if self.hello is not None else ""
+                await ask_for_new_boot(opening, boot, spent_s=spent_s)
+            elif opening.settings.on_shutdown == "keep":
+                await keep(opening)
+            else:
+                await stop(opening, unsure=unsure, spent_s=spent_s)
+        finally:
+            await opening.executor.aclose()
+
+    # -- called by the executor -------------------------------------------------------------------
+
+    def on_message(self, message: Message) -> None:
+        if message.msg_type == "execute_reply":
+            self._deaths.answered()
+        if not self._questions.take(message):
+            self._events.on_message(message)
+
+    def on_gap(self, gap: Gap | Oversized) -> None:
+        self._events.on_gap(gap)
+
+    async def drained(self) -> None:
+        await self._events.drained()
+
+    def on_boot_ended(self, boot: str, ended: BootEnded) -> None:
+        """The interpreter died, or was restarted; the next one is opened, unless too many did."""
+        log.info("boot %s ended: %s", boot, ended.reason)
+        error = why_ended(ended)
+        if self._forget_boot(boot):
+            self._deaths.ended()
+            if self._deaths.too_many:
+                error = with_deaths(error, self._deaths.in_a_row)
+                log.warning("the next interpreter is opened when a cell asks for it: %s", error)
+            elif pause_s := self._deaths.pause_s():
+                loop = asyncio.get_running_loop()
+                self._reopening = loop.call_later(pause_s, self.begin)
+            else:
+                self.begin()
+        self._variables.gone_because(ended.cause)
+        self._tell_gone(boot, error)
+
+    def on_failure(self, boot: str, error: SessionKernelError) -> None:
+        log.info("reading from boot %s ended: %s", boot, error)
+        if isinstance(error, SessionTaken):
+            self._is_taken(error)
+        if isinstance(error, SessionLost):
+            if self._busy():
+                self._forget_boot(boot)
+            # Else nobody has been told: the next cell's send will be refused, which tells.
+            self._variables.gone_because(error.cause)
+            self._tell_gone(boot, lost_while_running())
+            return
+        self._forget_boot(boot)
+        if isinstance(error, UnexpectedAnswer) and error.status is None:
+            error = unreadable(error)
+        elif isinstance(error, PoolError | CredentialError):
+            error = out_of_reach(error)
+        if not self._events.on_boot_over(boot, error):
+            log.warning("reading from the session ended: %s", error)
+
+    def _tell_gone(self, boot: str, error: SessionKernelError) -> None:
+        """``boot`` and its variables are gone. If no cell runs, the next one will say so."""
+        if self._events.on_boot_over(boot, error):
+            self.told(boot)
+
+
+def _is_stale(opening: Opening, hello: Hello) -> bool:
+    """Whether this boot must not be used: a kernel's own session always begins empty."""
+    if opening.stale_boot in (hello.boot, "*"):
+        return True
+    own = opening.scope.kind == "kernel" and opening.settings.identifier is None
+    return own and hello.execution_count > 0
+
+
+async def _run(
+    work: Callable[[Executor, Hello], Awaitable[T]], executor: Executor, hello: Hello
+) -> T:
+    return await work(executor, hello)
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """The error is shown by whoever asks for it; nobody asking is no reason for a warning."""
+    if not task.cancelled():
+        task.exception()

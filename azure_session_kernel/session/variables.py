@@ -1,0 +1,48 @@
+"""Where the user's variables are, so that a loss is told once, before a cell runs (design, 3)."""
+
+from __future__ import annotations
+
+from .loss_errors import lost_while_idle
+
+
+class Variables:
+    """In which boot a notebook's variables are, until a cell has told that they are gone.
+
+    "A boot has variables" means: a cell was sent there, or files were, or it had run cells before
+    this kernel came. A boot that goes without any has lost nothing.
+
+    :ivar cause: what is known of why they, or those that would have been, are gone.
+    """
+
+    def __init__(self) -> None:
+        self._boot = ""
+        self.cause = ""
+
+    def are_in(self, boot: str) -> bool:
+        return self._boot == boot
+
+    def found_in(self, boot: str) -> None:
+        """``boot`` has some. If those of another boot are not told to be gone, that comes first."""
+        if not self._boot:
+            self._boot = boot
+
+    def check(self, boot: str) -> None:
+        """Before ``boot`` gets a cell.
+
+        :raises SessionLost: the variables went with another boot, and no cell has said so.
+        """
+        if self._boot not in ("", boot):
+            self.told()
+            raise lost_while_idle(self.cause)
+
+    def will_be_in(self, boot: str) -> None:
+        """It gets a cell, or files."""
+        self._boot = boot
+
+    def gone_because(self, cause: str) -> None:
+        """What is known of the reason, for the cell that will tell it."""
+        self.cause = cause
+
+    def told(self) -> None:
+        """A cell's error says that they are gone."""
+        self._boot = ""

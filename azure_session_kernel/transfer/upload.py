@@ -1,0 +1,97 @@
+"""The way of one upload: which files, whether they may travel, whether they must; then they do.
+
+Everything that can be refused on this machine is refused before the first byte is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..common.errors import FileRefused
+from ..executors.session_files import Fingerprint, SessionFiles, Unfit
+from .choose import LocalChoice, choose
+from .in_thread import in_thread
+from .limits import Limits
+from .local_file import opened, unreadable
+from .tally import Tally, twice
+
+
+async def upload(
+    files: SessionFiles,
+    folder: Path,
+    patterns: Sequence[str],
+    tally: Tally,
+    *,
+    to: str = "",
+    limits: Limits,
+    only_missing: bool = False,
+) -> None:
+    """From the notebook's ``folder`` to the session's folder ``to``.
+
+    What is there with the same content is not sent; with another content it is replaced, unless
+    ``only_missing``.
+
+    :raises FileTransferError: :raises SessionLost: :raises PoolError:
+    """
+    choices = await in_thread(lambda stop: choose(folder, patterns, stop))
+    sizes = await asyncio.to_thread(_sizes, choices, limits)
+    targets = [_below(to, choice.name) for choice in choices]
+    there = await files.fingerprints(targets)
+    tally.total_files, tally.total_bytes = len(choices), sum(sizes)
+    for choice, target, size in zip(choices, targets, sizes, strict=True):
+        done = tally.done_bytes
+        if only_missing and isinstance(there.get(target), Fingerprint):
+            tally.unchanged.append(choice.name)
+        else:
+            sent = await _upload_one(files, choice, target, there.get(target), tally)
+            (tally.transferred if sent else tally.unchanged).append(choice.name)
+        tally.done_bytes = done + size
+    await files.settle()
+
+
+async def _upload_one(
+    files: SessionFiles,
+    choice: LocalChoice,
+    target: str,
+    there: Fingerprint | Unfit | None,
+    tally: Tally,
+) -> bool:
+    """False when it was there already. A file that changes meanwhile gets a second chance."""
+    done = tally.done_bytes
+
+    async def attempt() -> bool:
+        tally.done_bytes = done
+        async with opened(choice.path, choice.name) as source:
+            found = await source.take_fingerprint()
+            if found == there and not found.lacks_its_bit(there):
+                return False
+            await files.upload(target, source, tally.add_bytes)
+            return True
+
+    return await twice(attempt)
+
+
+def _sizes(choices: Sequence[LocalChoice], limits: Limits) -> list[int]:
+    """:raises FileTooLarge: before anything is read."""
+    sizes = []
+    for choice in choices:
+        try:
+            sizes.append(choice.path.stat().st_size)
+        except OSError as error:
+            raise unreadable(choice.name, error) from error
+        limits.check(choice.name, sizes[-1])
+    limits.check_all(sum(sizes))
+    return sizes
+
+
+def _below(folder: str, name: str) -> str:
+    """A name in the session. :raises FileRefused: ``..`` and ``~`` do not exist there."""
+    folder = folder.replace("\\", "/").strip("/")
+    if ".." in folder.split("/") or folder.startswith("~"):
+        raise FileRefused(
+            f"{folder!r} is not a folder below the session's working directory.",
+            fix="Give a folder without '..' or '~' after --to.",
+        )
+    return f"{folder}/{name}" if folder not in ("", ".") else name

@@ -1,0 +1,27 @@
+"""``AZURE_SESSION_UPLOAD``: what every fresh session gets before its first cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..common.errors import FileTransferError
+from ..executors.session_files import SessionFiles
+from .limits import Limits
+from .tally import Tally
+from .upload import upload
+
+
+async def upload_first(files: SessionFiles, patterns: Sequence[str]) -> None:
+    """Only what is missing there: a restarted interpreter keeps the files that it has changed.
+
+    :raises FileTransferError: saying that the setting is the reason.
+    """
+    if not patterns:
+        return
+    try:
+        await upload(files, Path.cwd(), patterns, Tally(), limits=Limits(), only_missing=True)
+    except FileTransferError as error:
+        error.what = f"The files of AZURE_SESSION_UPLOAD were not uploaded: {error.what}"
+        error.cause = f"{error.cause} This cell was not run; the next one will be.".strip()
+        raise
