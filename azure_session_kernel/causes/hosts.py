@@ -1,11 +1,12 @@
-"""Azure's regions, to notice a misspelled one in a host name.
+"""What a host's name tells: whether it is this machine, and Azure's region, also a misspelled one.
 
-New ones come up, so a name that is not here proves nothing; one that is nearly here tells much.
+New regions come up, so a name that is not here proves nothing; one that is nearly here tells much.
 """
 
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from typing import Final
 
 _NAMES: Final = """
@@ -20,6 +21,16 @@ _NAMES: Final = """
     ukwest westcentralus westeurope westindia westus westus2 westus3
 """
 REGIONS: Final = frozenset(_NAMES.split())
+
+
+def is_loopback(host: str) -> bool:
+    """``localhost``, ``127.0.0.0/8`` or ``::1``, spelled out; other spellings do not count."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def region_of(host: str) -> str:

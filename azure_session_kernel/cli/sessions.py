@@ -15,12 +15,13 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ..causes.hosts import is_loopback
 from ..common.errors import LocalPoolNotRunning, SessionKernelError
+from ..pool.call import redact
 from ..pool.client import PoolClient
 from ..pool.credentials import TokenSource
-from ..pool.endpoints import Endpoint, is_loopback
+from ..pool.endpoints import Endpoint
 from ..pool.local_record import read_record
-from ..session.identity import redact
 from ..session.lease import AlreadyHeld, Lease, LeaseStore
 from ..session.opening import connect_to
 from ..session.reaper import STOP_TIMEOUT_S, reap

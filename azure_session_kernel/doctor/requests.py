@@ -12,10 +12,11 @@ from typing import Any, Final
 import httpx
 
 from ..causes.evidence import NOBODY, Reply
+from ..causes.hosts import is_loopback
 from ..common.errors import CredentialError, PoolError
 from ..pool.client import Answer, PoolClient
 from ..pool.credentials import FixedToken
-from ..pool.endpoints import Endpoint, is_loopback
+from ..pool.endpoints import Endpoint
 from ..pool.failures import reply_of
 from ..wire import PROTOCOL_VERSION, dump
 from .programs import is_execution, is_hello, is_run, printing

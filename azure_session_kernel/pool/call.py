@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from ..session.identity import redact
 from .endpoints import Endpoint
+
+
+def redact(identifier: str) -> str:
+    """Enough of an identifier to tell sessions apart, too little to use: ``ask-abcd…``."""
+    shown = 8 if len(identifier) >= 24 else 2
+    return f"{identifier[:shown]}…"
 
 
 @dataclass(frozen=True)

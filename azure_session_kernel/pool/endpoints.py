@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from ..causes.hosts import is_loopback
 from ..common.errors import EndpointInvalid, HostNotAllowed
 
 SHOW_COMMAND: Final = (
@@ -93,14 +94,11 @@ def parse_endpoint(text: str, allowed_hosts: Sequence[str] = ()) -> Endpoint:
     )
 
 
-def is_loopback(host: str) -> bool:
-    """``localhost``, ``127.0.0.0/8`` or ``::1``, spelled out; other spellings do not count."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def is_path(value: str) -> bool:
+    """Whether it can be the path of a request below the endpoint."""
+    climbs = {".", ".."} & set(value.split("/"))
+    plain = value.isprintable() and not set(value) & set(" ?#\\")
+    return value.startswith("/") and plain and not climbs
 
 
 def host_allowed(host: str, allowed_hosts: Sequence[str]) -> bool:

@@ -92,12 +92,6 @@ def make_identifier(secret: bytes, endpoint_url: str, scope_key: str, epoch: int
     return "ask-" + base64.b32encode(digest).decode("ascii").rstrip("=").lower()
 
 
-def redact(identifier: str) -> str:
-    """Enough of an identifier to tell sessions apart, too little to use: ``ask-abcd…``."""
-    shown = 8 if len(identifier) >= 24 else 2
-    return f"{identifier[:shown]}…"
-
-
 def choose_scope(
     settings: Settings,
     environ: Mapping[str, str],

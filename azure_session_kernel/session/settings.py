@@ -19,9 +19,9 @@ from ..common.errors import (
     MagicUsage,
     SettingsError,
 )
-from ..kernel.magics.parse import words
 from ..pool.credentials import CREDENTIALS, DEFAULT_SCOPE
-from ..pool.endpoints import SHOW_COMMAND, UNNAMED, parse_endpoint
+from ..pool.endpoints import SHOW_COMMAND, UNNAMED, is_path, parse_endpoint
+from ..transfer.quoting import words
 from .environment import SETTING as ENV
 from .environment import variables_for_session
 
@@ -143,13 +143,6 @@ def _choice(environ: Mapping[str, str], name: str) -> str:
         f"{name} is {value[:100]!r}; allowed are {', '.join(allowed)}.",
         fix=f"Set {name}={allowed[0]} (the default), or remove it.",
     )
-
-
-def is_path(value: str) -> bool:
-    """Whether it can be the path of a request below the endpoint."""
-    climbs = {".", ".."} & set(value.split("/"))
-    plain = value.isprintable() and not set(value) & set(" ?#\\")
-    return value.startswith("/") and plain and not climbs
 
 
 def _execute_path(value: str) -> str:

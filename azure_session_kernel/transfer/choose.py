@@ -7,7 +7,6 @@ user's other files, nor the secrets in this folder under another name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -19,13 +18,9 @@ from ..common.errors import FileMissing, FileRefused, FileTooLarge
 from .ignore import IGNORE_FILE, IgnoreRules
 from .local_walk import LocalWalk
 from .patterns import Pattern, escaped, is_wild, slashed
+from .quoting import quoted
 from .real_path import real_name
 
-_HEX: Final = "[0-9a-fA-F]"
-_ESCAPE: Final = re.compile(
-    rf"\\(x{_HEX}{{2}}|u{_HEX}{{4}}|U00(?:0{_HEX}|10){_HEX}{{4}}|.)", re.DOTALL
-)
-_SHORT: Final = {"n": "\n", "r": "\r", "t": "\t"}
 #: Files of one command.
 MAX_FILES: Final = 2000
 
@@ -150,23 +145,3 @@ def _nothing(pattern: str, *, left_out: bool) -> FileMissing:
     if left_out:
         cause = f"{IGNORE_FILE} and built-in rules leave out all that it means."
     return FileMissing(f"No file beside the notebook matches {pattern!r}.", cause=cause)
-
-
-def quoted(name: str) -> str:
-    """As an argument of a magic, where a backslash escapes only in ``$'…'``, as in Python."""
-    if name.startswith("-"):
-        name = f"./{name}"  # no option
-    if name.isprintable() and not re.search(r"[ '\"#]", name):
-        return name
-    if name.isprintable() and '"' not in name:
-        return f'"{name}"'
-    return "$'" + repr('"' + name)[2:-1] + "'"
-
-
-def unescaped(text: str) -> str:
-    """What Python's escapes in ``text`` stand for, those that ``repr`` writes."""
-    return _ESCAPE.sub(lambda found: _meaning_of(found[1]), text)
-
-
-def _meaning_of(escape: str) -> str:
-    return chr(int(escape[1:], 16)) if len(escape) > 1 else _SHORT.get(escape, escape)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from ..common.errors import FileMissing, FileRefused
 from ..executors.session_files import Fingerprint, Found, Unfit
-from .choose import quoted
 from .patterns import escaped
+from .quoting import quoted
 from .tally import Tally
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.transfer.choose import quoted
+from azure_session_kernel.transfer.quoting import quoted
 
 from ..conftest import PoolOfKind, RunningPool
 from .conftest import StartKernel

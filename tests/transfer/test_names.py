@@ -18,10 +18,11 @@ from azure_session_kernel.common.errors import (
     MagicUsage,
 )
 from azure_session_kernel.kernel.magics.parse import Arguments
-from azure_session_kernel.transfer.choose import choose, quoted
+from azure_session_kernel.transfer.choose import choose
 from azure_session_kernel.transfer.ignore import IgnoreRules
 from azure_session_kernel.transfer.limits import Limits, shown
 from azure_session_kernel.transfer.local_names import Places, checked, refuse_clashes
+from azure_session_kernel.transfer.quoting import quoted
 from azure_session_kernel.transfer.wanted import wanted
 
 from .session_in_memory import SessionInMemory

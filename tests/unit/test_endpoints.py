@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from azure_session_kernel.causes.hosts import is_loopback
 from azure_session_kernel.common.errors import EndpointInvalid, HostNotAllowed, SettingsError
-from azure_session_kernel.pool.endpoints import host_allowed, is_loopback, parse_endpoint
+from azure_session_kernel.pool.endpoints import host_allowed, parse_endpoint
 
 CUSTOM = "https://pool.blueground-16039c7f.eastasia.azurecontainerapps.io"
 BUILTIN = (

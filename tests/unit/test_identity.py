@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from azure_session_kernel.common.errors import SettingsError, StateUnusable
 from azure_session_kernel.common.private_files import state_dir
+from azure_session_kernel.pool.call import redact
 from azure_session_kernel.session.identity import (
     Scope,
     choose_scope,
     install_secret,
     make_identifier,
     read_parent_environ,
-    redact,
 )
 from azure_session_kernel.session.settings import Settings
 

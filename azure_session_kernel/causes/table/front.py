@@ -6,10 +6,9 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from ...pool.endpoints import is_loopback
 from ..attribution import MANAGEMENT, REDIRECTS
 from ..evidence import ADAPTER, CALL, CONTAINER, FRONT, UNKNOWN, Evidence, Reply
-from ..hosts import region_of
+from ..hosts import is_loopback, region_of
 from ..signs import (
     HIGH,
     LOW,

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from ...causes.evidence import ADAPTER, CONTAINER, FRONT, EndpointFacts, HelloFacts, Reply, works
 from ...common.errors import PoolError
 from ...executors.builtin.azure import Version
+from ...pool.call import redact
 from ...pool.client import PoolClient
 from ...pool.clock import date_of
 from ...pool.credentials import FixedToken
 from ...pool.endpoints import Endpoint
 from ...pool.management import route
 from ...pool.network import Connected
-from ...session.identity import Scope, install_secret, make_identifier, redact
+from ...session.identity import Scope, install_secret, make_identifier
 from ...session.lease import Lease, LeaseStore
 from ...wire import WireError, hello_from_json, load
 from .. import api_version

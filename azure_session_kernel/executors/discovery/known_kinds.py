@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ...common.errors import StateUnusable
 from ...common.private_files import state_dir, write_private
-from ...session.settings import is_path
+from ...pool.endpoints import is_path
 
 log = logging.getLogger(__name__)
 

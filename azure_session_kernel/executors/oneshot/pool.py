@@ -7,8 +7,8 @@ import time
 from typing import Final
 
 from ...common.errors import PoolError, UnexpectedAnswer
+from ...pool.call import redact
 from ...pool.client import PoolClient
-from ...session.identity import redact
 from ...wire import BeyondDecoder, WireError, dump
 from .answer import Ran, excerpt, read_answer
 from .api import Api, fields_wanted, is_piston_path, next_shape, piston_version, runtimes_path

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ...transfer.choose import quoted, unescaped
 from ...transfer.local_lookup import pattern_of, pattern_of_package
+from ...transfer.quoting import quoted, unescaped
 from ...wire import Message
 
 #: A name as ``repr`` writes it.

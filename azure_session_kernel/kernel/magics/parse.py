@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
-import shlex
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from ...common.errors import MagicUsage
-from ...transfer.choose import unescaped
+from ...transfer.quoting import words
 from ...wire import Message
 
 NAMES: Final = ("session", "upload", "download", "files")
 _LINE: Final = re.compile(rf"%({'|'.join(NAMES)})(?:[ \t\r].*)?")
 _STDIN: Final = re.compile(r"%%(stdin)(?:[ \t\r].*)?")
-_QUOTED: Final = re.compile(r"""\$'((?:[^'\\]|\\.)*)'|"[^"]*"|'[^']*'""", re.DOTALL)
 #: Ends the lines of ``%%stdin``.
 CODE_LINE: Final = "%%code"
 
@@ -81,21 +79,3 @@ class Arguments(argparse.ArgumentParser):
     def parse(self, line: str) -> Any:
         """:raises MagicUsage:"""
         return self.parse_args(words(line))
-
-
-def words(line: str) -> list[str]:
-    """Like a shell, except that a backslash is a character: it separates folders on Windows.
-
-    In ``$'…'`` it begins one of Python's escapes.
-
-    :raises MagicUsage: a quotation mark is not closed.
-    """
-    line = _QUOTED.sub(
-        lambda found: found[0] if found[1] is None else shlex.quote(unescaped(found[1])), line
-    )
-    lexer = shlex.shlex(line, posix=True)
-    lexer.whitespace_split, lexer.escape, lexer.commenters = True, "", ""
-    try:
-        return list(lexer)
-    except ValueError:
-        raise MagicUsage("A quotation mark in this line is not closed.") from None

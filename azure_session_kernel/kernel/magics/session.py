@@ -11,8 +11,8 @@ from typing import Any, Final
 from ...common.errors import MagicUsage, SessionKernelError
 from ...common.within import within
 from ...executors.base import Described, Executor
+from ...pool.call import redact
 from ...pool.clock import moment
-from ...session.identity import redact
 from ...session.opening import Opening
 from ...transfer.limits import COMMAND_BYTES, FILE_BYTES, shown
 from ...wire import Hello

@@ -10,9 +10,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from azure_session_kernel.kernel.magics.missing import MAX_LOOKUPS, UploadHint
-from azure_session_kernel.kernel.magics.parse import find_magic, words
+from azure_session_kernel.kernel.magics.parse import find_magic
 from azure_session_kernel.transfer.choose import choose
 from azure_session_kernel.transfer.ignore import IgnoreRules
+from azure_session_kernel.transfer.quoting import words
 from azure_session_kernel.wire import Message
 
 #: What a POSIX file system allows, bytes that are not UTF-8 too; what is special comes often.
