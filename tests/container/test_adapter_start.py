@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from ast import literal_eval
 from pathlib import Path
@@ -13,6 +14,12 @@ import pytest
 from .adapter_process import ENDS_WITHIN_S, Kernel, running_adapter
 
 BROKEN = "raise ImportError('this is the wrong module')\n"
+
+
+def test_images_start_it_by_its_name_of_old() -> None:
+    command = [sys.executable, "-m", "azure_session_kernel.adapter", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    assert "--workdir" in told.stdout
 
 
 def test_the_interpreter_does_not_see_what_concerns_the_adapter() -> None:
