@@ -59,7 +59,8 @@ class Person(AttentiveClient):
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         tagged = "interrupt" in cell.metadata.get("tags", ())
-        if tagged and "turn 3\n" in msg["content"].get("text", ""):
+        # Its end may come as a message of its own.
+        if tagged and "turn 3" in msg["content"].get("text", ""):
             self._interrupting = asyncio.ensure_future(self.km.interrupt_kernel())
         return super().process_message(msg, cell, cell_index)
 

@@ -119,7 +119,7 @@ class AzureSessionKernelApp(IPKernelApp):
 
     def init_kernel(self) -> None:
         # A terminal shows warnings; ``--log-level=INFO`` in the kernelspec's ``argv`` shows more.
-        logging.getLogger(__package__).setLevel(self.log_level)  # type: ignore[arg-type]
+        logging.getLogger("azure_session_kernel").setLevel(self.log_level)  # type: ignore[arg-type]
         # A socket that is read by a stream must be written by it too: any other use can take the
         # event that would have woken the stream.
         self._iopub = IOPubStream(self.iopub_socket)

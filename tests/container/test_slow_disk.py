@@ -11,7 +11,7 @@ from .adapter_process import Kernel, execute_request, is_over, running_adapter
 #: Python imports it before anything else: little memory, and a disk behind a gate.
 GATE = """
 import pathlib, time
-from azure_session_kernel.container import spill
+from azure_session_kernel.container.log import spill
 from azure_session_kernel.container.log.message_log import MessageLog
 MessageLog.__init__.__kwdefaults__["memory_bytes"] = 200_000
 write = spill._write

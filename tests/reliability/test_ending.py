@@ -29,8 +29,9 @@ def hook(directory: Path, code: str) -> dict[str, str]:
 
 
 _PATIENT = """
-from azure_session_kernel import ending, kernel
-ending.STOP_BUDGET_S = ending.HAND_OVER_S = 100
+from azure_session_kernel.kernel import kernel
+from azure_session_kernel.session import closing
+closing.STOP_BUDGET_S = closing.HAND_OVER_S = 100
 close = kernel.AzureSessionKernel.close_session
 def counted(self, **options):
     with open({orders!r}, "a") as file:
@@ -176,7 +177,7 @@ def test_a_kernel_whose_stop_is_not_confirmed_ends_by_itself(
 def test_a_kernel_that_stops_in_time_leaves_no_process(
     faulty: FaultyPool, start_kernel: StartKernel, tmp_path: Path
 ) -> None:
-    code = "from azure_session_kernel import ending\nending.HAND_OVER_S = 0\n"
+    code = "from azure_session_kernel.session import closing\nclosing.HAND_OVER_S = 0\n"
     kernel = start_kernel({**faulty.env, **hook(tmp_path, code)})
     process = kernel.process
     finisher = hand_over(faulty, kernel, process)
@@ -187,11 +188,11 @@ def test_a_kernel_that_stops_in_time_leaves_no_process(
 
 _NO_ANSWER = """
 import asyncio
-from azure_session_kernel import ending
-ending.STOP_BUDGET_S = 1
+from azure_session_kernel.session import closing
+closing.STOP_BUDGET_S = 1
 async def stopped(*_, **__):
     await asyncio.Event().wait()
-ending._stopped = stopped
+closing._stopped = stopped
 """
 
 
