@@ -92,7 +92,7 @@ class Executor(Protocol):
     async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
         """What the SIGINT before has done to the request ``msg_id``, or to whatever runs.
 
-        :returns: as ``MainThread.reaction`` in ``mailbox/inside``: ``none``, ``handling``,
+        :returns: as ``MainThread.reaction`` in ``interpreter``: ``none``, ``handling``,
             ``handled`` or ``unknown``.
         :raises SessionError: that boot is gone, or somebody else's. :raises PoolError:
         """

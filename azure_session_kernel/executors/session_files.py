@@ -1,6 +1,6 @@
 """What the kernel needs of a session's files, whatever kind of pool it is.
 
-``files/`` decides what is transferred and where it may go; an executor moves bytes. Names are
+``transfer`` decides what is transferred and where it may go; an executor moves bytes. Names are
 relative to the interpreter's working directory, with ``/``.
 """
 

@@ -1,4 +1,4 @@
 """A Jupyter session over a pool that only runs code and keeps files: docs/mailbox.md.
 
-``inside/`` runs in the session, all else on this side.
+What runs in the session is in ``interpreter``; all here is on this side.
 """
