@@ -17,8 +17,8 @@ import tempfile
 from itertools import islice
 from typing import Any
 
-from azure_session_kernel.emulator.laboratory.scenario import Scenario
-from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
+from azure_session_laboratory.scenario import Scenario
+from azure_session_laboratory.scenarios import SCENARIOS
 
 from .program import PROGRAM, inherited, until
 

@@ -9,11 +9,14 @@ import signal
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from azure_session_laboratory.faults.plan import FaultPlan, read_plan
+from azure_session_laboratory.scenario import Scenario
+from azure_session_laboratory.scenarios import SCENARIOS
+
 from ..azure_api.versions import API_VERSIONS
 from ..container.data_folder import can_make_own
 from ..container.serving import call_when_parent_ends
 from ..emulator import NO_SANDBOX
-from ..emulator.faults.plan import FaultPlan, read_plan
 from ..emulator.front.server import Surface, serve
 from ..emulator.kinds.habits import HABITS, HEALTH_CHECK_S
 from ..emulator.kinds.kinds import (
@@ -26,8 +29,6 @@ from ..emulator.kinds.kinds import (
     interpreter,
     oneshot,
 )
-from ..emulator.laboratory.scenario import Scenario
-from ..emulator.laboratory.scenarios import SCENARIOS
 from ..emulator.sessions.sessions import PoolOptions
 from ..pool.local_record import LocalPool, record_path
 

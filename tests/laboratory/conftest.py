@@ -14,10 +14,10 @@ import pytest
 
 from azure_session_kernel.emulator.front.front_token import FrontToken
 from azure_session_kernel.emulator.front.server import listen, pool_url, running
-from azure_session_kernel.emulator.laboratory.scenario import Scenario
-from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
 from azure_session_kernel.emulator.sessions.sessions import SessionPool
 from azure_session_kernel.pool.local_record import LocalPool, write_record
+from azure_session_laboratory.scenario import Scenario
+from azure_session_laboratory.scenarios import SCENARIOS
 
 IDENTIFIER = "somebody-new"
 

@@ -14,10 +14,10 @@ import httpx
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
-from azure_session_kernel.emulator.laboratory.__main__ import table
-from azure_session_kernel.emulator.laboratory.certificates import ISSUER
-from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
 from azure_session_kernel.pool.credentials import token_claims
+from azure_session_laboratory.__main__ import table
+from azure_session_laboratory.certificates import ISSUER
+from azure_session_laboratory.scenarios import SCENARIOS
 
 from .conftest import OpenScenario
 

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from azure_session_kernel.cli.main import main
-from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
+from azure_session_laboratory.scenarios import SCENARIOS
 
 from ..conftest import POOL_COMMAND, StartPool
 

@@ -11,9 +11,9 @@ import pytest
 from azure_session_kernel.doctor.examination import examine
 from azure_session_kernel.doctor.report.result import PROBLEM, Report
 from azure_session_kernel.doctor.state import LISTEN_S, STALL_S, Options
-from azure_session_kernel.emulator.laboratory.container import SLOW_START_S
-from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
 from azure_session_kernel.session.lease import LeaseStore
+from azure_session_laboratory.container import SLOW_START_S
+from azure_session_laboratory.scenarios import SCENARIOS
 
 from .conftest import OpenScenario
 

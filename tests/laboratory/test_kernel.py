@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from azure_session_kernel.causes.diagnosis import cause
-from azure_session_kernel.emulator.laboratory.scenarios import SCENARIOS
+from azure_session_laboratory.scenarios import SCENARIOS
 
 from ..conftest import StartPool
 from ..kernel.live_kernel import LiveKernel

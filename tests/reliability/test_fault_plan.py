@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from azure_session_kernel.cli.main import main
-from azure_session_kernel.emulator.faults.answers import fault_answer
-from azure_session_kernel.emulator.faults.plan import (
+from azure_session_laboratory.faults.answers import fault_answer
+from azure_session_laboratory.faults.plan import (
     FAULTS,
     STATUSES,
     FaultPlan,

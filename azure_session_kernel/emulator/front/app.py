@@ -16,8 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..faults.control import control_routes
-from ..faults.front import CONTROL_PATH, Faults, FaultyFront
+from azure_session_laboratory.faults.control import control_routes
+from azure_session_laboratory.faults.front import CONTROL_PATH, Faults, FaultyFront
+
 from ..sessions.process import SessionFailed
 from ..sessions.sessions import PoolIsFull, SessionPool
 from . import answers

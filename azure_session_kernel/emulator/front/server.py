@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 import uvicorn
 from starlette.middleware import Middleware
 
+from azure_session_laboratory.faults.front import Faults, stop
+from azure_session_laboratory.faults.plan import FaultPlan
+
 from ...common.errors import SettingsError
 from ...pool.local_record import LocalPool, remove_record, write_record
-from ..faults.front import Faults, stop
-from ..faults.plan import FaultPlan
 from ..sessions.sessions import PoolOptions, SessionPool
 from .app import create_app
 from .front_token import FrontToken

@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..front.front_token import FrontToken
-from ..front.gate import Gate, reset, transport_of
-from ..front.query import parameters
-from ..sessions.sessions import SessionPool
+from azure_session_kernel.emulator.front.front_token import FrontToken
+from azure_session_kernel.emulator.front.query import parameters
+from azure_session_kernel.emulator.sessions.sessions import SessionPool
+
 from . import targets as fault_targets
 from .answers import fault_answer
+from .gate import Gate, reset, transport_of
 from .plan import FaultPlan, Rule
 from .streams import Buffered, CutOff, Stalled, discard, play_back
 

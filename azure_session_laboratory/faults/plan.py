@@ -25,7 +25,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from ...common.errors import SettingsError
+from azure_session_kernel.common.errors import SettingsError
 
 #: Statuses that ``answer`` can give.
 STATUSES: Final = (400, 401, 403, 404, 409, 413, 429, 500, 502, 503, 504, 507)
@@ -199,7 +199,7 @@ def read_plan(path: Path) -> tuple[list[Rule], int]:
     try:
         return parse_plan(value)
     except ValueError as error:
-        fix = "The module azure_session_kernel.emulator.faults.plan describes the form."
+        fix = "The module azure_session_laboratory.faults.plan describes the form."
         raise SettingsError(f"{path}: {error}.", fix=fix) from error
 
 

@@ -1,4 +1,4 @@
-"""``python -m azure_session_kernel.emulator.laboratory``: the table in docs/doctor.md."""
+"""``python -m azure_session_laboratory``: the table in docs/doctor.md."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..front import answers
-from ..front.query import parameters
+from azure_session_kernel.emulator.front import answers
+from azure_session_kernel.emulator.front.query import parameters
 
 #: The answer to a path; made anew each time, as it may carry a trace id.
 Answer = Callable[[str], Response]

@@ -7,8 +7,9 @@ from typing import Final
 
 from starlette.responses import Response
 
-from ..front import answers
-from ..kinds.kinds import KINDS, Builtin, interpreter
+from azure_session_kernel.emulator.front import answers
+from azure_session_kernel.emulator.kinds.kinds import KINDS, Builtin, interpreter
+
 from .fronts import FULL_AS_404, answering
 from .in_the_container import container
 from .resource import Resource

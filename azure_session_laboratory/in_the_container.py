@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from ..kinds.kinds import Builtin, Kind, Ready, interpreter
+from azure_session_kernel.emulator.kinds.kinds import Builtin, Kind, Ready, interpreter
+
 from .resource import Resource
 from .scenario import Scenario
 
@@ -15,7 +16,7 @@ _STARTED: Ready = "started"
 
 def container(name: str, ready: Ready = _LISTENING) -> Kind:
     """A pool whose containers run ``NAME`` of ``container.py``."""
-    module = "azure_session_kernel.emulator.laboratory.container"
+    module = "azure_session_laboratory.container"
     return Kind((sys.executable, "-m", module, name), ready=ready)
 
 

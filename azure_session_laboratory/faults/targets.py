@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 
-from ..sessions.sessions import NoSuchSession, SessionPool
+from azure_session_kernel.emulator.sessions.sessions import NoSuchSession, SessionPool
 
 
 async def end(pool: SessionPool, identifier: str) -> bool:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..kinds.kinds import KINDS, Builtin, Kind, OneShot, interpreter, oneshot
+from azure_session_kernel.emulator.kinds.kinds import (
+    KINDS,
+    Builtin,
+    Kind,
+    OneShot,
+    interpreter,
+    oneshot,
+)
+
 from .in_the_container import container
 from .scenario import Scenario
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive, Send
 
-from ..front.gate import reset
+from .gate import reset
 
 Hit = Callable[[], None]
 

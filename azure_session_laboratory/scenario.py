@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 
-from ...pool.local_record import LocalPool
-from ..faults.plan import FaultPlan, parse_plan
-from ..front.server import Surface
-from ..kinds.kinds import KINDS, Kind
-from ..sessions.sessions import PoolOptions
+from azure_session_kernel.emulator.front.server import Surface
+from azure_session_kernel.emulator.kinds.kinds import KINDS, Kind
+from azure_session_kernel.emulator.sessions.sessions import PoolOptions
+from azure_session_kernel.pool.local_record import LocalPool
+
+from .faults.plan import FaultPlan, parse_plan
 from .fronts import clock_ahead
 from .resource import Resource, playing, resource_url
 from .tokens import unsigned_token
@@ -29,7 +30,7 @@ class Scenario:
         wrong.
     :ivar what: what is played, in one sentence.
     :ivar source: sections of azure/README with their marks, and what had to be assumed.
-    :ivar rules: faults on the way, in the form of ``emulator/faults/plan.py``.
+    :ivar rules: faults on the way, in the form of ``azure_session_laboratory/faults/plan.py``.
     :ivar in_front: what a request meets before the pool does.
     :ivar occupied_by: identifiers whose sessions are there before anybody comes.
     :ivar certificate: the front is https: with one of an ``unknown`` authority, an ``expired``

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.responses import HTMLResponse, Response
 
-from ..front import answers
+from azure_session_kernel.emulator.front import answers
 
 
 def fault_answer(status: int, retry_after: int | None) -> Response:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from ...common.private_files import state_dir, write_private
-from ..front.certificates import Authority
+from azure_session_kernel.common.private_files import state_dir, write_private
+from azure_session_kernel.emulator.front.certificates import Authority
 
 #: What such proxies call themselves; doctor shows it.
 ISSUER = "Contoso TLS Inspection CA"

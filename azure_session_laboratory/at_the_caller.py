@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ..kinds.kinds import KINDS
+from azure_session_kernel.emulator.kinds.kinds import KINDS
+
 from .at_the_front import GOOD_CLAIMS, always
 from .fronts import STRICT_IDENTIFIERS
 from .in_the_container import container

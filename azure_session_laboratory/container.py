@@ -1,4 +1,4 @@
-"""``python -m azure_session_kernel.emulator.laboratory.container NAME …``: a broken container.
+"""``python -m azure_session_laboratory.container NAME …``: a broken container.
 
 NAME is a program of ``programs``, or one of the ways to start that stand in ``WAYS``. The other
 arguments are those of ``emulator/sessions/process.py``. It starts within some 50 ms, so standard
