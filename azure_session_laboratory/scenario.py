@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 
-from azure_session_kernel.emulator.front.server import Surface
+from azure_session_kernel.emulator.front.surface import Surface
 from azure_session_kernel.emulator.kinds.kinds import KINDS, Kind
 from azure_session_kernel.emulator.sessions.sessions import PoolOptions
 from azure_session_kernel.pool.local_record import LocalPool
 
+from .faults.front import Faults
 from .faults.plan import FaultPlan, parse_plan
 from .fronts import clock_ahead
 from .resource import Resource, playing, resource_url
@@ -67,12 +68,12 @@ class Scenario:
             name="laboratory", kind=self.kind, ready_sessions=0, max_sessions=self.max_sessions
         )
 
-    def plan(self) -> FaultPlan | None:
+    def _faults(self) -> Faults | None:
         if not self.rules:
             return None
         plan = FaultPlan()
         plan.replace(*parse_plan({"rules": list(self.rules)}))
-        return plan
+        return Faults(plan)
 
     def surface(self) -> Surface:
         resource = () if self.resource is None else (playing(self.resource),)
@@ -83,6 +84,7 @@ class Scenario:
             tls=self._tls(),
             record=self._record,
             occupied_by=self.occupied_by,
+            faults=self._faults(),
         )
 
     def _tls(self) -> ssl.SSLContext | None:

@@ -7,17 +7,17 @@ import difflib
 import ipaddress
 import signal
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-
-from azure_session_laboratory.faults.plan import FaultPlan, read_plan
-from azure_session_laboratory.scenario import Scenario
-from azure_session_laboratory.scenarios import SCENARIOS
+from typing import TYPE_CHECKING
 
 from ..azure_api.versions import API_VERSIONS
+from ..common.errors import SettingsError
 from ..container.data_folder import can_make_own
 from ..container.serving import call_when_parent_ends
 from ..emulator import NO_SANDBOX
-from ..emulator.front.server import Surface, serve
+from ..emulator.front.server import serve
+from ..emulator.front.surface import Surface
 from ..emulator.kinds.habits import HABITS, HEALTH_CHECK_S
 from ..emulator.kinds.kinds import (
     CONTAINER_TYPES,
@@ -31,6 +31,10 @@ from ..emulator.kinds.kinds import (
 )
 from ..emulator.sessions.sessions import PoolOptions
 from ..pool.local_record import LocalPool, record_path
+from .laboratory import faults, scenarios
+
+if TYPE_CHECKING:
+    from azure_session_laboratory.scenario import Scenario
 
 DEFAULT_PORT = 8970
 _NO_DATA = (
@@ -138,7 +142,7 @@ def _register_interpreter(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.list_scenarios:
-        print("\n".join(f"{s.name:<33}{s.what}" for s in SCENARIOS.values()))
+        print("\n".join(f"{s.name:<33}{s.what}" for s in scenarios().values()))
         return 0
     if args.exit_with_parent:
         call_when_parent_ends(lambda: signal.raise_signal(signal.SIGTERM))
@@ -154,9 +158,10 @@ def run(args: argparse.Namespace) -> int:
         own_data=can_make_own(),
     )
     more = "" if options.own_data else f"\n{_NO_DATA}"
-    plan = _plan(args.faults)
-    with _https() if args.tls else nullcontext() as surface:
-        serve(args.host, args.port, options, lambda p: _announce(p, more), plan, surface)
+    broken = None if args.faults is None else faults(args.faults)
+    with _https() if args.tls else nullcontext(Surface()) as surface:
+        surface = replace(surface, faults=broken)
+        serve(args.host, args.port, options, lambda p: _announce(p, more), surface)
     return 0
 
 
@@ -193,15 +198,7 @@ def _play(scenario: Scenario, host: str, port: int) -> None:
         )
         _announce(pool, more)
 
-    serve(host, port, scenario.options(), announce, scenario.plan(), scenario.surface())
-
-
-def _plan(path: Path | None) -> FaultPlan | None:
-    if path is None:
-        return None
-    plan = FaultPlan()
-    plan.replace(*read_plan(path))
-    return plan
+    serve(host, port, scenario.options(), announce, scenario.surface())
 
 
 def _announce(pool: LocalPool, more: str = "") -> None:
@@ -232,9 +229,13 @@ def _loopback(text: str) -> str:
 
 
 def _scenario(text: str) -> Scenario:
-    if text in SCENARIOS:
-        return SCENARIOS[text]
-    near = difflib.get_close_matches(text, SCENARIOS, 1)
+    try:
+        known = scenarios()
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(error.what) from error
+    if text in known:
+        return known[text]
+    near = difflib.get_close_matches(text, known, 1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise argparse.ArgumentTypeError(f"{text} is no scenario; {hint}--list-scenarios prints all")
 

@@ -6,6 +6,6 @@ import shlex
 import sys
 
 
-def pip_install(requirement: str) -> str:
+def pip_install(*requirement: str) -> str:
     """The command, to be pasted into a shell."""
-    return shlex.join([sys.executable, "-m", "pip", "install", requirement])
+    return shlex.join([sys.executable, "-m", "pip", "install", *requirement])

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from starlette.middleware import Middleware
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from azure_session_kernel.emulator.front.front_token import FrontToken
 from azure_session_kernel.emulator.front.query import parameters
@@ -20,8 +24,9 @@ from azure_session_kernel.emulator.sessions.sessions import SessionPool
 
 from . import targets as fault_targets
 from .answers import fault_answer
+from .control import control_routes
 from .gate import Gate, reset, transport_of
-from .plan import FaultPlan, Rule
+from .plan import FaultPlan, Rule, read_plan
 from .streams import Buffered, CutOff, Stalled, discard, play_back
 
 CONTROL_PATH: Final = "/.faults/"
@@ -32,7 +37,9 @@ _DISCARDED_AFTER_S: Final = 1.0
 
 
 class Faults:
-    """What a front needs to misbehave. One object for each pool."""
+    """The ``Faults`` of a front (``emulator/front/surface.py``). One object for each pool."""
+
+    control_path = CONTROL_PATH
 
     def __init__(self, plan: FaultPlan) -> None:
         self.plan = plan
@@ -43,6 +50,23 @@ class Faults:
         task = asyncio.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+    def middleware(self, pool: SessionPool, token: FrontToken) -> Middleware:
+        return Middleware(FaultyFront, faults=self, pool=pool, token=token)
+
+    def routes(self) -> Sequence[Route]:
+        return control_routes(self.plan)
+
+    def protocol(self) -> type[HttpToolsProtocol]:
+        return self.gate.protocol()
+
+    async def stop(self) -> None:
+        """No kill that was announced happens after this, and no request is held any more."""
+        self.plan.let_go()
+        for task in list(self.tasks):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True)
@@ -234,10 +258,8 @@ _HANDLERS: Final[Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
 }
 
 
-async def stop(faults: Faults) -> None:
-    """No kill that was announced happens after this, and no request is held any more."""
-    faults.plan.let_go()
-    for task in list(faults.tasks):
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*faults.tasks, return_exceptions=True)
+def read_faults(path: Path) -> Faults:
+    """Those of a file (``pool --faults``). :raises SettingsError: it can't be read."""
+    plan = FaultPlan()
+    plan.replace(*read_plan(path))
+    return Faults(plan)

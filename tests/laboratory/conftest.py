@@ -64,7 +64,7 @@ def open_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[O
         monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
         pool, token, surface = SessionPool(options), FrontToken(), scenario.surface()
         listener = listen("127.0.0.1", 0)
-        async with running(pool, listener, token, scenario.plan(), surface):
+        async with running(pool, listener, token, surface):
             url = pool_url(listener) + options.path
             record = surface.recorded(LocalPool(url, token.value, os.getpid()))
             write_record(record)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from azure_session_laboratory.scenarios import SCENARIOS
 
 from ..conftest import POOL_COMMAND, StartPool
 
+ROOT = Path(__file__).parents[2]
 DOCTOR = (*POOL_COMMAND[:-1], "doctor")
 
 
@@ -36,6 +40,42 @@ def test_a_mistyped_name_is_met_with_the_nearest_one(capsys: pytest.CaptureFixtu
         main(["pool", "--fault-scenario", "piston-own-port"])
     assert ended.value.code == 2
     assert "did you mean piston-owns-port?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--fault-scenario", "missing-role"], ["--list-scenarios"], ["--faults", "f.json"]],
+)
+def test_an_installation_without_the_laboratory_says_where_it_is(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("azure_session_laboratory")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if Path(place) != ROOT])
+    try:
+        code = main(["pool", *arguments])
+    except SystemExit as ended:  # as argparse ends
+        code = 2
+        assert ended.code == 2
+    said = capsys.readouterr().err
+    assert code > 0
+    assert "the package azure_session_laboratory, which is not part of an installation" in said
+    assert said.count("install -e '.[local]'") == 1
+    assert "Traceback" not in said
+
+
+def test_the_wheel_has_the_kernel_and_no_laboratory(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as opened:
+        names = opened.namelist()
+    assert "azure_session_kernel/cli/laboratory.py" in names
+    assert "azure_session_kernel/notebooks/quickstart.ipynb" in names
+    packages = {name.partition("/")[0] for name in names if name.endswith(".py")}
+    assert packages == {"azure_session_kernel"}
 
 
 @pytest.mark.parametrize(("name", "code"), [("piston-owns-port", 1), ("healthy-oneshot", 0)])

@@ -8,16 +8,12 @@ for a built-in pool is in ``builtin.py``.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from azure_session_laboratory.faults.control import control_routes
-from azure_session_laboratory.faults.front import CONTROL_PATH, Faults, FaultyFront
 
 from ..sessions.process import SessionFailed
 from ..sessions.sessions import PoolIsFull, SessionPool
@@ -28,28 +24,29 @@ from .forward import Unanswered, forward
 from .front_token import FrontToken
 from .management import management_routes
 from .query import is_identifier, parameters
+from .surface import Surface
 
 
 def create_app(
     pool: SessionPool,
     token: FrontToken,
-    faults: Faults | None = None,
-    in_front: Sequence[Middleware] = (),
+    surface: Surface,
 ) -> Starlette:
     """The front of ``pool``, which the caller starts and stops.
 
     :param token: the bearer token that every call must carry.
-    :param in_front: what a request meets before anything else; outermost first.
     """
     middleware = [Middleware(_BearerToken, token=token)]
     routes = _routes(pool)
+    faults = surface.faults
     if faults is not None:
-        middleware.insert(0, Middleware(FaultyFront, faults=faults, pool=pool, token=token))
-        routes = [*control_routes(faults.plan), *routes]
+        middleware.insert(0, faults.middleware(pool, token))
+        routes = [*faults.routes(), *routes]
     if pool.options.path:
-        pool_path = Middleware(PoolPath, path=pool.options.path, control_path=CONTROL_PATH)
+        besides = None if faults is None else faults.control_path
+        pool_path = Middleware(PoolPath, path=pool.options.path, besides=besides)
         middleware.insert(0, pool_path)
-    return Starlette(routes=routes, middleware=[*in_front, *middleware])
+    return Starlette(routes=routes, middleware=[*surface.in_front, *middleware])
 
 
 def _routes(pool: SessionPool) -> list[Route]:

@@ -43,13 +43,16 @@ class PoolPath:
     """ASGI middleware, outermost: a pool below a path of the host, with a built-in pool's headers.
 
     Inside, paths are those below the pool's management endpoint.
+
+    :param besides: what is not the pool's, and passed on as it is.
     """
 
-    def __init__(self, app: ASGIApp, path: str, control_path: str) -> None:
-        self._app, self._path, self._control_path = app, path, control_path
+    def __init__(self, app: ASGIApp, path: str, besides: str | None) -> None:
+        self._app, self._path, self._besides = app, path, besides
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._control_path):
+        besides = self._besides is not None and scope["path"].startswith(self._besides)
+        if scope["type"] != "http" or besides:
             await self._app(scope, receive, send)
             return
         inner = self._stripped(scope)

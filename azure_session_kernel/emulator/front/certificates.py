@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from ...common.private_files import write_private
 from ...pool.local_record import authority_path
-from .server import Surface
+from .surface import Surface
 
 _NAME: Final = "azure-session-kernel local pool"
 _DAY: Final = datetime.timedelta(days=1)

@@ -8,21 +8,16 @@ import logging
 import os
 import signal
 import socket
-import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
-from starlette.middleware import Middleware
-
-from azure_session_laboratory.faults.front import Faults, stop
-from azure_session_laboratory.faults.plan import FaultPlan
 
 from ...common.errors import SettingsError
 from ...pool.local_record import LocalPool, remove_record, write_record
 from ..sessions.sessions import PoolOptions, SessionPool
 from .app import create_app
 from .front_token import FrontToken
+from .surface import Surface
 
 #: Answers that are under way when the pool stops are cut off after this time.
 _FINISH_WITHIN_S = 1
@@ -30,41 +25,16 @@ _FINISH_WITHIN_S = 1
 Announce = Callable[[LocalPool], None]
 
 
-@dataclass(frozen=True)
-class Surface:
-    """How a front differs from a healthy one; see ``laboratory``.
-
-    :ivar in_front: what a request meets before the pool does; outermost first.
-    :ivar tls: serve https with it.
-    :ivar record: what is recorded of the pool, made from what is true.
-    :ivar dated: the server writes the Date header.
-    :ivar occupied_by: identifiers whose sessions are there from the beginning.
-    """
-
-    in_front: Sequence[Middleware] = ()
-    tls: ssl.SSLContext | None = None
-    record: Callable[[LocalPool], LocalPool] = lambda record: record
-    dated: bool = True
-    occupied_by: Sequence[str] = ()
-
-    def recorded(self, pool: LocalPool) -> LocalPool:
-        if self.tls is not None:
-            pool = replace(pool, url=pool.url.replace("http:", "https:", 1))
-        return self.record(pool)
-
-
 def serve(
     host: str,
     port: int,
     options: PoolOptions,
     announce: Announce,
-    plan: FaultPlan | None = None,
     surface: Surface | None = None,
 ) -> None:
     """Run a pool; returns after SIGTERM or SIGINT, when all its sessions have ended.
 
     :param announce: called once the pool listens and its record is written.
-    :param plan: the faults it is to show.
     :param surface: how its front differs from a healthy one.
     :raises SettingsError: the port can't be had.
     :raises StateUnusable: the record can't be written.
@@ -72,7 +42,7 @@ def serve(
     with contextlib.closing(listen(host, port)) as listener:
         loop = _new_event_loop()
         try:
-            loop.run_until_complete(_serve(listener, options, announce, plan, surface or Surface()))
+            loop.run_until_complete(_serve(listener, options, announce, surface or Surface()))
         finally:
             loop.close()
 
@@ -81,7 +51,6 @@ async def _serve(
     listener: socket.socket,
     options: PoolOptions,
     announce: Announce,
-    plan: FaultPlan | None,
     surface: Surface,
 ) -> None:
     def record(token: str) -> LocalPool:
@@ -90,7 +59,7 @@ async def _serve(
 
     token = FrontToken(announce=lambda value: write_record(record(value)))
     told_to_stop = _on_signals()
-    async with running(SessionPool(options), listener, token, plan, surface):
+    async with running(SessionPool(options), listener, token, surface):
         write_record(record(token.value))
         try:
             announce(record(token.value))
@@ -104,14 +73,12 @@ async def running(
     pool: SessionPool,
     listener: socket.socket,
     token: str | FrontToken,
-    plan: FaultPlan | None = None,
     surface: Surface | None = None,
 ) -> AsyncIterator[None]:
     """Serve ``pool`` on ``listener``; on leaving, its sessions end before its front does."""
     token = FrontToken(token) if isinstance(token, str) else token
-    faults = None if plan is None else Faults(plan)
     surface = surface or Surface()
-    server = _Server(_config(pool, token, faults, surface))
+    server = _Server(_config(pool, token, surface))
     await pool.start()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -120,20 +87,18 @@ async def running(
                 pass
         yield
     finally:
-        if faults is not None:
-            await stop(faults)
+        if surface.faults is not None:
+            await surface.faults.stop()
         await pool.stop()
         server.should_exit = True
         await serving
 
 
-def _config(
-    pool: SessionPool, token: FrontToken, faults: Faults | None, surface: Surface
-) -> uvicorn.Config:
+def _config(pool: SessionPool, token: FrontToken, surface: Surface) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").addFilter(_but_cut_off_answers)
     config = uvicorn.Config(
-        create_app(pool, token, faults, surface.in_front),
-        http="httptools" if faults is None else faults.gate.protocol(),
+        create_app(pool, token, surface),
+        http="httptools" if surface.faults is None else surface.faults.protocol(),
         ws="none",
         lifespan="off",
         access_log=False,
