@@ -6,7 +6,8 @@ calls ``ExecutorEvents`` back. Everything runs on the kernel's one event loop.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -17,6 +18,8 @@ from .session_files import SessionFiles
 #: Metadata of an ``execute_request``: the cell's standard input, as ``%%stdin`` gave it. Only an
 #: executor whose cells get it when they start gets it.
 STDIN: Final = "azure-session-kernel.stdin"
+#: Where a one-shot container takes code unless it is told otherwise.
+DEFAULT_EXECUTE_PATH: Final = "/python/execute"
 NO_STDIN: Final = (
     "This pool passes no standard input on, so a cell in it can't read any. "
     "Write the values into the cell."
@@ -48,6 +51,25 @@ class ExecutorEvents(Protocol):
 
     def on_failure(self, boot: str, error: SessionKernelError) -> None:
         """No more messages of this boot can be had: the session is lost, taken or out of reach."""
+
+
+@dataclass(frozen=True)
+class ExecutorContext:
+    """What every executor is made with, besides the pool: by whom it is used, and for what.
+
+    :ivar busy: tells whether requests are under way, which keeps a reader reading.
+    :ivar outage_s: how long the pool may be out of reach while output is awaited.
+    :ivar env: environment variables of the interpreter.
+    :ivar arguments: of its command line.
+    :ivar execute_path: ``AZURE_SESSION_EXECUTE_PATH``: where a one-shot container takes code.
+    """
+
+    events: ExecutorEvents
+    busy: Callable[[], bool]
+    outage_s: float
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    arguments: Sequence[str] = ()
+    execute_path: str = DEFAULT_EXECUTE_PATH
 
 
 class Executor(Protocol):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Final
 
@@ -40,7 +40,7 @@ from ..wire import (
     dump,
     receivable,
 )
-from .base import ExecutorEvents
+from .base import ExecutorContext
 from .read_style import ReadStyle, Style
 
 log = logging.getLogger(__name__)
@@ -70,25 +70,20 @@ class Hole(WireError):
 
 
 class LogReader:
-    """Reads one boot's log from ``after`` on and hands each line to the events, once, in order.
-
-    :param outage_s: how long the pool may be out of reach before the reader gives up.
-    """
+    """Reads one boot's log from ``after`` on and hands each line to the events, once, in order."""
 
     def __init__(
         self,
         client: PoolClient,
-        events: ExecutorEvents,
+        context: ExecutorContext,
         *,
         boot: str,
         reader: str,
         after: int,
-        busy: Callable[[], bool],
-        outage_s: float,
     ) -> None:
-        self._client, self._events = client, events
+        self._client, self._events = client, context.events
         self._boot, self._reader, self._last = boot, reader, after
-        self._busy, self._outage_s = busy, outage_s
+        self._busy, self._outage_s = context.busy, context.outage_s
         self._active_at = time.monotonic()
         self._wake = asyncio.Event()
         self._read_bytes = 0

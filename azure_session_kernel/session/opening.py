@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..common.errors import LocalPoolNotRunning, SettingsError
-from ..executors.base import Executor, ExecutorEvents
+from ..executors.base import Executor, ExecutorContext, ExecutorEvents
 from ..executors.discovery.discovery import make_executor
 from ..pool.client import PoolClient
 from ..pool.credentials import AzureToken, TokenSource
@@ -81,16 +81,10 @@ def prepare(
     )
     held, earlier = _take_lease(settings, endpoint, scope, store)
     client = PoolClient(endpoint, tokens, held.lease.identifier)
-    executor = make_executor(
-        settings.executor,
-        client,
-        events,
-        busy=busy,
-        outage_s=outage_s(endpoint),
-        env=settings.env,
-        arguments=arguments,
-        execute_path=settings.execute_path,
+    context = ExecutorContext(
+        events, busy, outage_s(endpoint), settings.env, arguments, settings.execute_path
     )
+    executor = make_executor(settings.executor, client, context)
     stale_boot = _stale_boot(scope, earlier)
     lease = LeaseWriter(held)
     return Opening(settings, endpoint, scope, tokens, lease, client, executor, stale_boot)

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from azure_session_kernel.common.errors import SessionKernelError
+from azure_session_kernel.executors.base import ExecutorContext
 from azure_session_kernel.executors.builtin.executor import InterpreterExecutor
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.pool.endpoints import parse_endpoint
@@ -148,7 +149,7 @@ async def live_session(
     )
     live = LiveSession()
     executor = live.executor = InterpreterExecutor(
-        client, live, busy=lambda: True, outage_s=outage_s, env=env or {}
+        client, ExecutorContext(live, lambda: True, outage_s, env or {})
     )
     try:
         if start:

@@ -15,6 +15,7 @@ from azure_session_kernel.common.errors import (
     PoolRouteNotFound,
     UnexpectedAnswer,
 )
+from azure_session_kernel.executors.base import ExecutorContext
 from azure_session_kernel.executors.discovery.discovery import DiscoveringExecutor
 from azure_session_kernel.executors.discovery.known_kinds import Known, KnownKinds
 from azure_session_kernel.pool.client import PoolClient
@@ -53,9 +54,8 @@ def make(tmp_path: Path) -> Make:
     def discovering(url: str, token: str = "t") -> DiscoveringExecutor:
         client = PoolClient(parse_endpoint(url), Token(token), IDENTIFIER)
         known = KnownKinds(tmp_path / "kinds.json")
-        return DiscoveringExecutor(
-            client, Nobody(), busy=lambda: False, outage_s=2.0, env={}, known=known
-        )
+        context = ExecutorContext(Nobody(), lambda: False, 2.0)
+        return DiscoveringExecutor(client, context, known=known)
 
     return discovering
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from azure_session_kernel.common.errors import SessionLost
+from azure_session_kernel.executors.base import ExecutorContext
 from azure_session_kernel.executors.oneshot import executor as oneshot
 from azure_session_kernel.executors.oneshot.executor import OneShotExecutor
 from azure_session_kernel.pool.client import PoolClient
@@ -68,7 +69,7 @@ async def test_a_cell_whose_answer_breaks_off_is_never_sent_again_and_a_loss_is_
     pool, heard = KeepingPool(), Heard()
     with FakeFront(pool.respond) as front:
         client = PoolClient(parse_endpoint(front.url), Token(), IDENTIFIER)
-        executor = OneShotExecutor(client, heard, busy=lambda: False, outage_s=2.0, env={})
+        executor = OneShotExecutor(client, ExecutorContext(heard, lambda: False, 2.0))
         try:
             hello = await executor.start(5.0)
             assert dict(executor.session_rows())["variables"] == "kept between cells"
@@ -104,7 +105,7 @@ async def test_after_a_pause_a_pool_is_probed_before_the_cell_that_can_be_sent_o
 
     with FakeFront(respond) as front:
         client = PoolClient(parse_endpoint(front.url), Token(), IDENTIFIER)
-        executor = OneShotExecutor(client, heard, busy=lambda: False, outage_s=2.0, env={})
+        executor = OneShotExecutor(client, ExecutorContext(heard, lambda: False, 2.0))
         try:
             hello = await executor.start(5.0)
             del paths[:]

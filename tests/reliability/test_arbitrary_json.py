@@ -27,6 +27,7 @@ from azure_session_kernel.common.errors import SessionKernelError
 from azure_session_kernel.doctor.programs import is_execution, is_hello, is_run
 from azure_session_kernel.executors.adapter.executor import AdapterExecutor
 from azure_session_kernel.executors.adapter.files import AdapterFiles
+from azure_session_kernel.executors.base import ExecutorContext
 from azure_session_kernel.executors.builtin.azure import BuiltinPool
 from azure_session_kernel.executors.builtin.code import said
 from azure_session_kernel.executors.builtin.files import MailboxFiles
@@ -326,13 +327,8 @@ async def _adapter(answer: Json, data: bytes) -> None:
         _is_checked(await _or_error(lambda: files.list("")))
         _is_checked(await _or_error(lambda: files.fingerprints(["a", "b"])))
         await _or_error(download)
-    executor = AdapterExecutor(
-        _client(data),
-        None,  # type: ignore[arg-type]
-        busy=lambda: False,
-        outage_s=0.0,
-        env={},
-    )
+    nobody: Any = None
+    executor = AdapterExecutor(_client(data), ExecutorContext(nobody, lambda: False, 0.0))
     cell = Message("shell", {"msg_id": "cell", "msg_type": "execute_request"}, {"code": ""})
     assert isinstance(await _or_error(lambda: executor.interrupt("b", "cell", 1)), str | None)
     assert isinstance(await _or_error(lambda: executor.reaction("b", "cell", 1)), str | None)

@@ -12,7 +12,7 @@ import pytest
 from azure_session_kernel.common.errors import SessionKernelError, SessionLost, UnexpectedAnswer
 from azure_session_kernel.executors import log_reader
 from azure_session_kernel.executors.adapter.executor import MOST_RETIRED, AdapterExecutor
-from azure_session_kernel.executors.base import ExecutorEvents
+from azure_session_kernel.executors.base import ExecutorContext, ExecutorEvents
 from azure_session_kernel.executors.builtin.reader import MailboxReader, Position, Takes
 from azure_session_kernel.executors.log_reader import LogReader
 from azure_session_kernel.pool.client import PoolClient
@@ -103,12 +103,10 @@ async def read(answers: list[bytes]) -> Events:
     pool, events = Pool(answers), Events()
     reader = LogReader(
         cast(PoolClient, pool),
-        cast(ExecutorEvents, events),
+        ExecutorContext(cast(ExecutorEvents, events), lambda: True, 1000.0),
         boot="b",
         reader="r",
         after=0,
-        busy=lambda: True,
-        outage_s=1000.0,
     )
     await asyncio.wait_for(pool.at_end.wait(), LIMIT_S)
     await reader.aclose()
@@ -157,10 +155,7 @@ async def test_a_session_whose_boots_go_on_for_ever_is_not_read_for_ever() -> No
     pool.request = request  # type: ignore[attr-defined]
     executor = AdapterExecutor(
         cast(PoolClient, pool),
-        cast(ExecutorEvents, events),
-        busy=lambda: True,
-        outage_s=1.0,
-        env={},
+        ExecutorContext(cast(ExecutorEvents, events), lambda: True, 1.0),
     )
     for _ in range(20):
         await executor.start(1.0)

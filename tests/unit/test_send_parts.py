@@ -8,7 +8,7 @@ import pytest
 
 from azure_session_kernel.common.errors import ExecutionUnknown, PoolUnreachable, SessionLost
 from azure_session_kernel.executors.adapter.executor import AdapterExecutor
-from azure_session_kernel.executors.base import ExecutorEvents
+from azure_session_kernel.executors.base import ExecutorContext, ExecutorEvents
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.wire import MAX_BODY_BYTES, Message, PartAssembler, load
 
@@ -54,7 +54,7 @@ class Session:
 async def _send(session: Session) -> None:
     client = cast(PoolClient, session)
     events = cast(ExecutorEvents, None)
-    executor = AdapterExecutor(client, events, busy=lambda: True, outage_s=1, env={})
+    executor = AdapterExecutor(client, ExecutorContext(events, lambda: True, 1))
     await executor.send("b", [LARGE], 1)
 
 

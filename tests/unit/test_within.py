@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from azure_session_kernel.common.within import within
-from azure_session_kernel.executors.base import ExecutorEvents
+from azure_session_kernel.executors.base import ExecutorContext, ExecutorEvents
 from azure_session_kernel.executors.log_reader import LogReader
 from azure_session_kernel.pool.client import PoolClient
 
@@ -98,12 +98,10 @@ async def test_a_reader_is_closed_though_its_answer_begins_just_then(turns: int)
     pool = _Pool()
     reader = LogReader(
         cast(PoolClient, pool),
-        cast(ExecutorEvents, None),
+        ExecutorContext(cast(ExecutorEvents, None), lambda: True, 5),
         boot="b-1",
         reader="r-1",
         after=0,
-        busy=lambda: True,
-        outage_s=5,
     )
     await asyncio.sleep(0.01)
     pool.gate.set_result(None)

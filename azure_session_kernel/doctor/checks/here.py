@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from ...causes.evidence import PoolFacts, SettingsFault, TokenFacts
 from ...common.errors import CredentialError, SettingsError
 from ...common.within import within
-from ...executors.oneshot.api import DEFAULT_PATH, is_piston_path
+from ...executors.base import DEFAULT_EXECUTE_PATH
+from ...executors.oneshot.api import is_piston_path
 from ...pool.credentials import AzureToken, TokenSource
 from ...pool.failures import facts_of, token_facts
 from ...pool.local_record import RecordToken, read_record
@@ -81,13 +82,15 @@ def _check_of(ename: str) -> str:
     return {"IdentifierInvalid": "identifier", "LocalPoolNotRunning": "tcp"}.get(ename, "settings")
 
 
-def needed(executor: str, *, builtin: bool, execute_path: str = DEFAULT_PATH) -> tuple[str, ...]:
+def needed(
+    executor: str, *, builtin: bool, execute_path: str = DEFAULT_EXECUTE_PATH
+) -> tuple[str, ...]:
     """The probes of which one must work for this executor, as the kernel looks for them."""
     if executor != "auto":
         return {"adapter": ("hello",), "interpreter": ("executions",)}.get(executor, ("execute",))
     if builtin:
         return ("executions",)
-    if execute_path == DEFAULT_PATH:
+    if execute_path == DEFAULT_EXECUTE_PATH:
         return ("hello", "execute", "execute-sample", "executions", "piston")
     piston = ("piston",) if is_piston_path(execute_path) else ()
     return ("hello", "execute", "executions", *piston)

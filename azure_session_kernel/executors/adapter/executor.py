@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ...common.errors import (
@@ -30,7 +30,7 @@ from ...wire import (
     message_as_json,
     split_body,
 )
-from ..base import ExecutorEvents, Stdin
+from ..base import ExecutorContext, Stdin
 from ..log_reader import LogReader, lost, session_errors
 from ..session_files import MAX_ANSWER_BYTES
 from .files import AdapterFiles
@@ -47,30 +47,14 @@ MOST_RETIRED: Final = 4
 
 
 class AdapterExecutor:
-    """An ``Executor`` (see ``executors/base.py``) over ``/jupyter/*``.
-
-    :param busy: tells whether requests are under way, which keeps the reader reading.
-    :param outage_s: how long the pool may be out of reach while output is awaited.
-    :param env: environment variables of the interpreter.
-    :param arguments: of its command line.
-    """
+    """An ``Executor`` (see ``executors/base.py``) over ``/jupyter/*``."""
 
     name = "adapter"
     stdin = Stdin.ASKS
 
-    def __init__(
-        self,
-        client: PoolClient,
-        events: ExecutorEvents,
-        *,
-        busy: Callable[[], bool],
-        outage_s: float,
-        env: Mapping[str, str],
-        arguments: Sequence[str] = (),
-    ) -> None:
-        self._client, self._events = client, events
-        self._env, self._arguments = dict(env), list(arguments)
-        self._busy, self._outage_s = busy, outage_s
+    def __init__(self, client: PoolClient, context: ExecutorContext) -> None:
+        self._client, self._context = client, context
+        self._events, self._outage_s = context.events, context.outage_s
         self._id = "r-" + secrets.token_hex(12)
         self._log_reader: LogReader | None = None
         self._retired: list[LogReader] = []
@@ -90,12 +74,10 @@ class AdapterExecutor:
         after = await self._replace_reader(hello.boot, hello.first - 1)
         self._log_reader = LogReader(
             self._client,
-            self._events,
+            self._context,
             boot=hello.boot,
             reader=self._id,
             after=max(0, after),
-            busy=self._busy,
-            outage_s=self._outage_s,
         )
         return hello
 
@@ -126,8 +108,8 @@ class AdapterExecutor:
             "protocol": PROTOCOL_VERSION,
             "reader": self._id,
             "wait_s": HELLO_WAIT_S,
-            "env": self._env,
-            "arguments": self._arguments,
+            "env": dict(self._context.env),
+            "arguments": list(self._context.arguments),
         }
         try:
             answer = await self._post("hello", body, HELLO_WAIT_S + 15.0)

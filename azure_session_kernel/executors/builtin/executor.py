@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ...common.errors import PoolError, PoolUnreachable, SessionKernelError
@@ -20,7 +20,7 @@ from ...pool.management import is_gone
 from ...pool.retry import retry
 from ...wire import Hello, Message
 from ..adapter.executor import UNREACHABLE_S
-from ..base import ExecutorEvents, Stdin
+from ..base import ExecutorContext, Stdin
 from ..log_reader import lost
 from .azure import PASSES, BuiltinPool
 from .box import Box
@@ -49,27 +49,15 @@ END_S: Final = 15.0
 class InterpreterExecutor:
     """An ``Executor`` (see ``executors/base.py``) over ``/executions`` and ``/files``.
 
-    :param outage_s: how long the pool may be out of reach while output is awaited.
-    :param env: environment variables of the interpreter.
-    :param arguments: of its command line.
     :ivar note: what the user should know of this pool, or "".
     """
 
     name = "interpreter"
 
-    def __init__(
-        self,
-        client: PoolClient,
-        events: ExecutorEvents,
-        *,
-        busy: Callable[[], bool],
-        outage_s: float,
-        env: Mapping[str, str],
-        arguments: Sequence[str] = (),
-    ) -> None:
-        self._client, self._events = client, events
-        del busy  # the box knows what is under way
-        self._outage_s, self._env, self._arguments = outage_s, dict(env), arguments
+    def __init__(self, client: PoolClient, context: ExecutorContext) -> None:
+        """Whether it is busy the box knows better than the context."""
+        self._client, self._context = client, context
+        self._events, self._outage_s = context.events, context.outage_s
         self._pool = BuiltinPool(client)
         self._id = "r-" + secrets.token_hex(8)
         self._box: Box | None = None
@@ -98,7 +86,8 @@ class InterpreterExecutor:
         return opened.hello
 
     async def _open(self) -> Opened:
-        return await open_interpreter(self._pool, self._id, self._env, self._arguments)
+        env, arguments = dict(self._context.env), self._context.arguments
+        return await open_interpreter(self._pool, self._id, env, arguments)
 
     async def _use(self, opened: Opened) -> None:
         before, self._box = self._box, None

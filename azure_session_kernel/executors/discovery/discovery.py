@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from ...common.errors import CredentialError, PoolError
@@ -25,8 +26,8 @@ from ...pool.endpoints import Endpoint
 from ...pool.failures import OUR_SOURCE
 from ...wire import Hello, Message
 from ..adapter.executor import AdapterExecutor
-from ..base import Described, Executor, ExecutorEvents, Stdin
-from ..oneshot.api import DEFAULT_PATH, FieldsWanted
+from ..base import DEFAULT_EXECUTE_PATH, Described, Executor, ExecutorContext, Stdin
+from ..oneshot.api import FieldsWanted
 from ..session_files import SessionFiles
 from .known_kinds import Known, KnownKinds
 from .routes import HELLO, ask_all, is_about_kind, nothing_fits, routes
@@ -44,49 +45,25 @@ def is_builtin(endpoint: Endpoint) -> bool:
     return endpoint.kind == "builtin" or _POOL_PATH in endpoint.url.lower()
 
 
-def make_executor(
-    kind: str,
-    client: PoolClient,
-    events: ExecutorEvents,
-    *,
-    busy: Callable[[], bool],
-    outage_s: float,
-    env: Mapping[str, str],
-    arguments: Sequence[str] = (),
-    execute_path: str = DEFAULT_PATH,
-) -> Executor:
+def make_executor(kind: str, client: PoolClient, context: ExecutorContext) -> Executor:
     """The executor of that name. :param kind: as in ``AZURE_SESSION_EXECUTOR``.
 
     Most pools need one of them: the others are not imported, since a kernel's start waits for it.
     """
     match kind:
         case "adapter":
-            return AdapterExecutor(
-                client, events, busy=busy, outage_s=outage_s, env=env, arguments=arguments
-            )
+            return AdapterExecutor(client, context)
         case "interpreter":
             from ..builtin.executor import InterpreterExecutor
 
-            return InterpreterExecutor(
-                client, events, busy=busy, outage_s=outage_s, env=env, arguments=arguments
-            )
+            return InterpreterExecutor(client, context)
         case "oneshot":
             from ..oneshot.executor import OneShotExecutor
 
-            _name_unused(arguments)
-            return OneShotExecutor(
-                client, events, busy=busy, outage_s=outage_s, env=env, execute_path=execute_path
-            )
+            _name_unused(context.arguments)
+            return OneShotExecutor(client, context)
         case _:
-            return DiscoveringExecutor(
-                client,
-                events,
-                busy=busy,
-                outage_s=outage_s,
-                env=env,
-                arguments=arguments,
-                execute_path=execute_path,
-            )
+            return DiscoveringExecutor(client, context)
 
 
 def _name_unused(arguments: Sequence[str]) -> None:
@@ -106,18 +83,11 @@ class DiscoveringExecutor:
     def __init__(
         self,
         client: PoolClient,
-        events: ExecutorEvents,
+        context: ExecutorContext,
         *,
-        busy: Callable[[], bool],
-        outage_s: float,
-        env: Mapping[str, str],
-        arguments: Sequence[str] = (),
-        execute_path: str = DEFAULT_PATH,
         known: KnownKinds | None = None,
     ) -> None:
-        self._client, self._events = client, events
-        self._busy, self._outage_s, self._env = busy, outage_s, env
-        self._path, self._arguments = execute_path, arguments
+        self._client, self._context, self._path = client, context, context.execute_path
         self._known = known or KnownKinds()
         self._chosen: Executor | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -202,7 +172,7 @@ class DiscoveringExecutor:
 
     def _may_be(self, known: Known) -> bool:
         """An execute path that was set counts for more than what was found before."""
-        return self._path in (DEFAULT_PATH, known.path)
+        return self._path in (DEFAULT_EXECUTE_PATH, known.path)
 
     async def _started(self, executor: Executor, budget_s: float, why: str) -> Hello:
         hello = await executor.start(budget_s)
@@ -217,16 +187,8 @@ class DiscoveringExecutor:
         await asyncio.to_thread(self._known.put, self._client.endpoint.url, known)
 
     def _make(self, known: Known) -> Executor:
-        return make_executor(
-            known.kind,
-            self._client,
-            self._events,
-            busy=self._busy,
-            outage_s=self._outage_s,
-            env=self._env,
-            arguments=self._arguments,
-            execute_path=known.path or self._path,
-        )
+        context = replace(self._context, execute_path=known.path or self._path)
+        return make_executor(known.kind, self._client, context)
 
     # -- everything else is the chosen one's ------------------------------------------------------
 

@@ -15,8 +15,8 @@ from ...common.errors import PoolError, PoolRouteNotFound, UnexpectedAnswer
 from ...pool.client import PoolClient
 from ...pool.failures import OUR_SOURCE
 from ...wire import dump
+from ..base import DEFAULT_EXECUTE_PATH
 from ..oneshot.api import (
-    DEFAULT_PATH,
     PISTON_PATH,
     SAMPLE_PATH,
     NoPython,
@@ -69,11 +69,12 @@ def is_about_kind(error: PoolError) -> bool:
 
 def routes(client: PoolClient, execute_path: str) -> list[Route]:
     """In the order of what is best for the user. A path that was set is the only one asked."""
-    paths = [execute_path] if execute_path != DEFAULT_PATH else [DEFAULT_PATH, SAMPLE_PATH]
+    is_default = execute_path == DEFAULT_EXECUTE_PATH
+    paths = [execute_path, SAMPLE_PATH] if is_default else [execute_path]
     found = [Route(f"POST {_EXECUTIONS}", Known("interpreter"), lambda: _ask_azure(client))]
     found += [_oneshot(client, path) for path in paths if not is_piston_path(path)]
     pistons = [path for path in (*paths, PISTON_PATH) if is_piston_path(path)]
-    if execute_path == DEFAULT_PATH or is_piston_path(execute_path):
+    if is_default or is_piston_path(execute_path):
         found.append(_piston(client, pistons[0]))
     return found
 

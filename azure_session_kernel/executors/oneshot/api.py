@@ -14,7 +14,6 @@ from typing import Any, Final
 from ...common.errors import PoolError, UnexpectedAnswer
 from .answer import field_of, from_json, is_missing, wrong_fields
 
-DEFAULT_PATH: Final = "/python/execute"
 #: Microsoft's plain sample; Piston's own.
 SAMPLE_PATH: Final = "/execute"
 PISTON_PATH: Final = "/api/v2/execute"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,11 +28,10 @@ from ...common.errors import (
 from ...pool.client import PoolClient
 from ...pool.retry import retry
 from ...wire import PROTOCOL_VERSION, BootEnded, Hello, Message
-from ..base import ExecutorEvents, Stdin
+from ..base import ExecutorContext, Stdin
 from ..plain import Counter, PlainResult, begun, ended
 from ..plain_requests import answers
 from .answer import Ran
-from .api import DEFAULT_PATH
 from .cannot import refuse_widgets, watch
 from .code import show_last_value
 from .files import NoFiles
@@ -77,26 +76,17 @@ class _Cell:
 class OneShotExecutor:
     """An ``Executor`` (see ``executors/base.py``) over ``POST {execute path}``.
 
-    :param env: environment variables of the interpreter, which can't be set in such a pool.
-    :param execute_path: ``AZURE_SESSION_EXECUTE_PATH``.
+    The interpreter's environment variables can't be set in such a pool.
+
     :ivar pool: what is known of the pool, and the requests to it.
     """
 
     name = "oneshot"
 
-    def __init__(
-        self,
-        client: PoolClient,
-        events: ExecutorEvents,
-        *,
-        busy: Callable[[], bool],
-        outage_s: float,
-        env: Mapping[str, str],
-        execute_path: str = DEFAULT_PATH,
-    ) -> None:
-        self._client, self._events = client, events
-        self._outage_s, self._env = outage_s, env
-        self.pool = OneShotPool(client, execute_path)
+    def __init__(self, client: PoolClient, context: ExecutorContext) -> None:
+        self._client, self._context = client, context
+        self._events, self._outage_s = context.events, context.outage_s
+        self.pool = OneShotPool(client, context.execute_path)
         self._boot = new_boot()
         self._counter = Counter()
         self._cells: dict[str, _Cell] = {}
@@ -323,7 +313,7 @@ class OneShotExecutor:
         return await self._client.get_session()
 
     def session_rows(self) -> Sequence[tuple[str, str]]:
-        return rows(self.pool, env=bool(self._env))
+        return rows(self.pool, env=bool(self._context.env))
 
     def _show(self, messages: Sequence[Message]) -> None:
         for message in messages:
