@@ -21,8 +21,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
 from ..common.errors import SessionError, SessionKernelError, SessionLost
 from ..common.within import within
@@ -35,9 +35,9 @@ from ..session.loss_errors import (
     not_delivered,
     not_sent,
 )
-from ..session.session import NotebookSession
+from ..wire import Hello
 from .lanes import Lanes
-from .requests import Request, RequestTable
+from .requests import EndsRequests, Request, RequestTable
 from .unawaited import Stray
 
 log = logging.getLogger(__name__)
@@ -64,27 +64,34 @@ LAST_WORDS_S: Final = 1.0
 TRY_S: Final = 3.0
 LATE_S: Final = 300.0
 
-#: Ends a request here, with an error; does nothing when it is over.
-EndRequest = Callable[[Request, SessionKernelError], None]
 Work: TypeAlias = Coroutine[Any, Any, None]
 
 
-class InterruptLadder:
-    """Ends cells.
+class Interruptible(Protocol):
+    """What the ladder needs of a session: a part of ``NotebookSession``, which explains it."""
 
-    :param drop: ends a cell that has not left its lane.
-    """
+    @property
+    def hello(self) -> Hello | None: ...
+
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str: ...
+
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str: ...
+
+    async def kill_interpreter(self, boot: str, timeout_s: float) -> None: ...
+
+
+class InterruptLadder:
+    """Ends cells."""
 
     def __init__(
         self,
-        notebook: NotebookSession,
+        session: Interruptible,
         requests: RequestTable,
         lanes: Lanes,
-        end: EndRequest,
-        drop: EndRequest,
+        ends: EndsRequests,
     ) -> None:
-        self._notebook, self._requests, self._lanes = notebook, requests, lanes
-        self._end, self._drop = end, drop
+        self._session, self._requests, self._lanes = session, requests, lanes
+        self._ends = ends
         #: To whom a signal is on its way, and what has kept it from arriving.
         self._delivering: dict[Request | Stray, SessionKernelError | None] = {}
 
@@ -103,11 +110,11 @@ class InterruptLadder:
                 yield self._interrupt_cell(cell)
         for request in self._requests.waiting_for_a_session():
             for cell in self._lanes.take_cells_behind(request):
-                self._drop(cell, not_sent())
+                self._ends.drop(cell, not_sent())
 
     def _ahead(self, cells: Sequence[Request]) -> list[Request | Stray]:
         """What may run in the session, when none of our cells does."""
-        hello = self._notebook.hello
+        hello = self._session.hello
         if hello is None or any(cell.started and cell.on_main_thread for cell in cells):
             return []
         return [*self._requests.strays.of(hello.boot), *self._requests.ahead_of_cells()]
@@ -116,7 +123,7 @@ class InterruptLadder:
 
     async def _interrupt_cell(self, cell: Request) -> None:
         if not cell.boot:
-            self._end(cell, cell.if_interrupted or not_sent())
+            self._ends.fail(cell, cell.if_interrupted or not_sent())
             return
         if not await self._is_due(cell, cell.msg_id):
             return
@@ -131,11 +138,11 @@ class InterruptLadder:
         await asyncio.wait({delivery}, timeout=within_s)
         in_time = delivery.done()
         if not in_time:
-            self._end(cell, self._delivering.get(cell) or not_confirmed(REACH_S))
+            self._ends.fail(cell, self._delivering.get(cell) or not_confirmed(REACH_S))
         refusal = await delivery
         if refusal is not None and not await _set(cell.over, ANSWER_S - REACH_S):
             lost = isinstance(refusal, SessionLost)
-            self._end(cell, lost_while_running() if lost else refusal)
+            self._ends.fail(cell, lost_while_running() if lost else refusal)
         return in_time and refusal is None
 
     # -- anything else that runs ------------------------------------------------------------------
@@ -156,11 +163,11 @@ class InterruptLadder:
         if cell.boot:
             await self._reach(cell, 0.0)
         else:
-            self._end(cell, not_sent())
+            self._ends.fail(cell, not_sent())
 
     async def _await_answer(self, one: Request | Stray) -> None:
         if isinstance(one, Request) and not one.is_comm and not await _set(one.over, ANSWER_S):
-            self._end(one, not_answered())
+            self._ends.fail(one, not_answered())
 
     # -- the steps --------------------------------------------------------------------------------
 
@@ -213,7 +220,7 @@ class InterruptLadder:
         msg_id = None if whatever_runs else target.msg_id
         # Before it is asked: what comes while the answer is under way is not what it is about.
         was_sent = not isinstance(target, Request) or target.sent.is_set()
-        outcome = await self._notebook.interrupt(target.boot, msg_id, TRY_S)
+        outcome = await self._session.interrupt(target.boot, msg_id, TRY_S)
         if outcome == "undelivered":
             self._delivering[target] = not_delivered()
             return False
@@ -255,7 +262,7 @@ class InterruptLadder:
 
     async def _reaction(self, target: Request | Stray, asked: str | None, timeout_s: float) -> str:
         """See ``Executor.reaction``. What the interpreter can't tell, the cell's words do."""
-        work = self._notebook.reaction(target.boot, asked, timeout_s)
+        work = self._session.reaction(target.boot, asked, timeout_s)
         try:
             reaction = await within(work, timeout_s)
         except (SessionKernelError, asyncio.TimeoutError) as error:
@@ -284,9 +291,9 @@ class InterruptLadder:
             await self._kill(target)
 
     async def _kill(self, target: Request | Stray) -> None:
-        kill = asyncio.ensure_future(self._notebook.kill_interpreter(target.boot, TRY_S))
+        kill = asyncio.ensure_future(self._session.kill_interpreter(target.boot, TRY_S))
         if not await _set(target.over, KILL_S) and isinstance(target, Request):
-            self._end(target, kill_not_confirmed(KILL_S))
+            self._ends.fail(target, kill_not_confirmed(KILL_S))
         try:
             await kill
         except SessionKernelError as error:

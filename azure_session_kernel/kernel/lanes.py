@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from .request_states import Event
 from .requests import Request
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ class Lanes:
         control channel aborts those of the shell channel.
         """
         for other in self._queues.get(_lane(request, "shell"), ()):
-            other.aborted |= other.is_execute
+            if other.is_execute:
+                other.on(Event.ABORTED)
 
     def take_cells_behind(self, request: Request) -> list[Request]:
         """Remove the cells that wait behind ``request``; other requests keep their place."""

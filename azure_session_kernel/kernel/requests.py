@@ -12,13 +12,14 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from ..common.errors import SessionKernelError
 from ..executors.base import STDIN
 from ..interpreter.history import ELSEWHERE
 from ..wire import Message
 from .magics.missing import UploadHint
+from .request_states import Event, State, following
 from .unawaited import Strays
 
 #: Outputs that come late (a background thread) find the header of their cell here.
@@ -33,11 +34,10 @@ class Request:
     """One message of a front end.
 
     :ivar idents: ZeroMQ routing prefix of the front end.
+    :ivar state: where it is in its life (``request_states.py``); ``on`` alone changes it.
     :ivar boot: the boot it was sent to, or "" before it was sent.
     :ivar boot_over: why that boot gives no more answers.
-    :ivar busy: the session has said that it works on it. :ivar idle: and that it is done with it.
-    :ivar aborted: a cell before it in the queue failed.
-    :ivar started: something of it has come from the session, so it runs there, or ran.
+    :ivar busy: the session has said that it works on it.
     :ivar interrupted_at: when that was last asked for here.
     :ivar signalled_at: of its last SIGINT: when the session confirmed that, and until then, when
         that was asked of it.
@@ -51,20 +51,19 @@ class Request:
     :ivar execution_count: its number, once it has one.
     :ivar elsewhere: cells before it of which the session hears with it (``execution_counts.py``).
     :ivar hint: of what to upload, in its errors.
+    :ivar sent: set once the session has it. :ivar over: set once it is OVER.
     """
 
     message: Message
     idents: list[bytes]
     channel: str
+    state: State = State.WAITING
     boot: str = ""
     boot_over: SessionKernelError | None = None
     reply: Message | None = None
     busy: bool = False
-    idle: bool = False
     input_published: bool = False
     comms_before: int = 0
-    aborted: bool = False
-    started: bool = False
     interrupted_at: float | None = None
     signalled_at: float | None = None
     spoke: bool = False
@@ -78,6 +77,22 @@ class Request:
     hint: UploadHint = field(default_factory=UploadHint)
     sent: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def on(self, event: Event) -> None:
+        """:raises IllegalTransition: it can't happen now."""
+        self.state = following(self.state, event)
+        if event in (Event.ARRIVED, Event.HEARD):
+            self.sent.set()
+        if event is Event.ENDED:
+            self.over.set()
+
+    def addressed_to(self, boot: str) -> None:
+        self.on(Event.ADDRESSED)
+        self.boot, self.boot_over = boot, None
+
+    @property
+    def started(self) -> bool:
+        return self.state in (State.STARTED, State.IDLE)
 
     @property
     def msg_id(self) -> str:
@@ -139,7 +154,33 @@ class Request:
     @property
     def complete(self) -> bool:
         """Nothing more is to come from the session."""
-        return self.idle and (self.reply is not None or self.is_comm)
+        return self.state is State.IDLE and (self.reply is not None or self.is_comm)
+
+
+class EndsRequests(Protocol):
+    """Called by whoever learns how a request ends: each ends once, whoever is first."""
+
+    def finish(self, request: Request) -> None:
+        """Everything the session had to say of it has been published: now the reply, then idle.
+
+        Not for one that is over.
+        """
+
+    def fail(self, request: Request, error: SessionKernelError) -> None:
+        """The session can't, or can't any longer, answer it. Does nothing when it is over."""
+
+    def answer(self, request: Request, error: SessionKernelError) -> None:
+        """``error`` stands for its reply, while more may come; ``finish`` follows."""
+
+    def drop(self, cell: Request, error: SessionKernelError) -> None:
+        """End a cell that has not left its lane."""
+
+
+class AnswersInput(Protocol):
+    """Called when a question of the session's needs an answer that no front end gives."""
+
+    def answer_input(self, message: Message) -> None:
+        """Send an ``input_reply`` to the session, in the background."""
 
 
 class RequestTable:
@@ -154,6 +195,8 @@ class RequestTable:
         self._headers: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def add(self, request: Request) -> None:
+        """Its turn has come."""
+        request.on(Event.BEGUN)
         self._open[request.msg_id] = request
         self._headers[request.msg_id] = request.message.header
         while len(self._headers) > REMEMBERED:
@@ -170,7 +213,7 @@ class RequestTable:
     def remove(self, request: Request) -> None:
         """It is over here; in the session only if that has said so, or its boot is over."""
         self._open.pop(request.msg_id, None)
-        may_run = request.boot and not request.idle and request.boot_over is None
+        may_run = request.boot and request.state is not State.IDLE and request.boot_over is None
         if may_run and request.on_main_thread:
             self.strays.add(request.msg_id, request.boot)
 

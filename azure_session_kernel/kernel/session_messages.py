@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any, Final
 
 from ..common.errors import SessionKernelError
@@ -15,7 +14,8 @@ from ..wire.json_text import is_whole
 from .execution_counts import Counts
 from .front_end import FrontEnd
 from .last_outputs import ShownLast
-from .requests import Request, RequestTable
+from .request_states import Event
+from .requests import AnswersInput, EndsRequests, Request, RequestTable
 from .too_large_outputs import not_passed_on, reply_missing, sentence, something_missing
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,6 @@ _END_OF_FILE: Final = "\x04"
 class SessionMessages:
     """The ``SessionEvents`` (see ``session/session.py``) of a kernel.
 
-    :param finish: called when everything the session had to say of a request has been published.
-    :param fail: called when it can't, or can't any longer, answer one.
-    :param answer: called with what stands for a reply, while more may come.
-    :param reply_input: sends an ``input_reply`` to the session.
     :ivar counts: the cells' numbers.
     :ivar last: the outputs that ``%session last`` shows.
     """
@@ -43,16 +39,14 @@ class SessionMessages:
         self,
         front: FrontEnd,
         requests: RequestTable,
-        finish: Callable[[Request], None],
-        fail: Callable[[Request, SessionKernelError], None],
-        answer: Callable[[Request, SessionKernelError], None],
-        reply_input: Callable[[Message], None],
+        counts: Counts,
+        ends: EndsRequests,
+        inputs: AnswersInput,
     ) -> None:
-        self.counts = Counts()
+        self.counts = counts
         self.last = ShownLast()
         self._front, self._requests = front, requests
-        self._finish, self._fail, self._answer = finish, fail, answer
-        self._reply_input = reply_input
+        self._ends, self._inputs = ends, inputs
 
     def on_hello(self, hello: Hello) -> None:
         self.counts.on_hello(hello.boot, hello.execution_count)
@@ -62,8 +56,7 @@ class SessionMessages:
     def on_message(self, message: Message) -> None:
         request = self._requests.get(message.parent_id)
         if request is not None:
-            request.sent.set()  # even if the answer to its sending was lost
-            self._has_started(request)
+            self._has_started(request)  # even if the answer to its sending was lost
         match message.channel, message.msg_type:
             case _, "status":
                 state = message.content.get("execution_state")
@@ -76,7 +69,7 @@ class SessionMessages:
                 if state == "idle":
                     self._requests.strays.ended(message.parent_id)
                 if request is not None and state == "idle":
-                    request.idle = True
+                    request.on(Event.IDLE)
                     self._finish_if_complete(request)
                     if not request.over.is_set():
                         self._fail_soon(request)
@@ -96,7 +89,7 @@ class SessionMessages:
         if not (request.started or request.is_comm) and request.on_main_thread:
             # One at a time: what ran there is over, and a comm message beside a cell is no proof.
             self._requests.strays.none_in(request.boot)
-        request.started = True
+        request.on(Event.HEARD)
 
     def _has_spoken(self, msg_id: str) -> None:
         one = self._requests.get(msg_id) or self._requests.strays.get(msg_id)
@@ -109,11 +102,11 @@ class SessionMessages:
         """
         loop = asyncio.get_running_loop()
         if request.reply_type not in RECEIVABLE.get(request.channel, ()):
-            self._fail(request, no_reply())
+            self._ends.fail(request, no_reply())
         elif request.signalled_at is not None and not request.is_execute:
-            loop.call_later(INTERRUPTED_GRACE_S, self._fail, request, not_answered())
+            loop.call_later(INTERRUPTED_GRACE_S, self._ends.fail, request, not_answered())
         else:
-            loop.call_later(REPLY_GRACE_S, self._fail, request, no_reply())
+            loop.call_later(REPLY_GRACE_S, self._ends.fail, request, no_reply())
 
     def _ask(self, request: Request, question: Message) -> None:
         """The front end; or the lines that ``%%stdin`` gave, as if they were a file's."""
@@ -123,18 +116,18 @@ class SessionMessages:
                 self._front.ask(request, question.content)
             except Exception as error:
                 self._show(sentence(_not_passed_on(question, error)), question.parent_header)
-                self._reply_input(answer(question, _END_OF_FILE))
+                self._inputs.answer_input(answer(question, _END_OF_FILE))
             return
         prompt = question.content.get("prompt")
         if prompt and not question.content.get("password"):
             shown = {"name": "stdout", "text": str(prompt)}
             self._publish(request, output(request.message, "stream", shown))
         line = request.lines.popleft() if request.lines else _END_OF_FILE
-        self._reply_input(answer(question, line))
+        self._inputs.answer_input(answer(question, line))
 
     def _finish_if_complete(self, request: Request) -> None:
         if request.complete:
-            self._finish(request)
+            self._ends.finish(request)
 
     def _publish(self, request: Request | None, message: Message) -> None:
         if message.msg_type == "execute_input":
@@ -172,15 +165,15 @@ class SessionMessages:
         if not missing.channel:
             for waiting in self._requests:
                 if waiting.sent.is_set():
-                    self._fail(waiting, something_missing(missing))
+                    self._ends.fail(waiting, something_missing(missing))
             return
         request = self._requests.get(str(missing.parent_header.get("msg_id", "")))
         if request is not None:
-            request.sent.set()
+            request.on(Event.ARRIVED)
         if missing.channel not in ("shell", "control"):
             self._show(sentence(missing), missing.parent_header)
         elif request is not None and request.reply is None:
-            self._answer(request, reply_missing(missing))
+            self._ends.answer(request, reply_missing(missing))
             self._finish_if_complete(request)
 
     def _show(self, text: str, parent_header: dict[str, Any]) -> None:
@@ -197,7 +190,7 @@ class SessionMessages:
             # One that is still being sent did not run if it is refused, which its sending tells.
             request.boot_over = error
         for request in arrived:
-            self._fail(request, error)
+            self._ends.fail(request, error)
         return any(request.is_execute for request in arrived)
 
 

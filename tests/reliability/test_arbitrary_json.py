@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import httpx
@@ -43,7 +44,10 @@ from azure_session_kernel.executors.session_files import (
     is_size,
     is_time,
 )
+from azure_session_kernel.kernel.endings import Endings
+from azure_session_kernel.kernel.execution_counts import Counts
 from azure_session_kernel.kernel.file_hints import HintedMessages
+from azure_session_kernel.kernel.lanes import Lanes
 from azure_session_kernel.kernel.requests import Request, RequestTable
 from azure_session_kernel.kernel.session_messages import SessionMessages
 from azure_session_kernel.pool.client import PoolClient
@@ -174,19 +178,18 @@ TYPES = st.sampled_from(
 )
 
 
+async def _never(request: Request) -> None:
+    raise AssertionError
+
+
 async def _publish(messages: list[tuple[tuple[str, str], Json, str]]) -> None:
-    requests, failed = RequestTable(), []
+    requests, counts, front = RequestTable(), Counts(), Front()
     cell = Message("shell", {"msg_id": "cell", "msg_type": "execute_request"}, {"code": ""})
     request = Request(cell, [], "shell")
     requests.add(request)
-    shown = SessionMessages(
-        Front(),  # type: ignore[arg-type]
-        requests,
-        lambda request: request.over.set(),
-        lambda request, error: failed.append(error),
-        lambda request, error: failed.append(error),
-        lambda message: None,
-    )
+    ends = Endings(front, requests, Lanes(_never), counts, lambda: None)  # type: ignore[arg-type]
+    nobody: Any = SimpleNamespace(answer_input=lambda message: None)
+    shown = SessionMessages(front, requests, counts, ends, nobody)  # type: ignore[arg-type]
     hinted = HintedMessages(shown, requests, Path("nowhere"), lambda: False)
     for (channel, msg_type), content, parent in messages:
         header = {"msg_id": "m", "msg_type": msg_type}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from azure_session_kernel.kernel.execution_counts import Counts
 from azure_session_kernel.kernel.front_end import FrontEnd
 from azure_session_kernel.kernel.requests import Request, RequestTable
 from azure_session_kernel.kernel.session_messages import SessionMessages
@@ -43,10 +45,9 @@ def messages(zmq: Zmq, answers: list[Message]) -> SessionMessages:
     requests = RequestTable()
     requests.add(Request(Message("shell", HEADER, {"code": "1"}), [], "shell"))
 
-    def never(*_: object) -> None:
-        raise AssertionError
-
-    return SessionMessages(front, requests, never, never, never, answers.append)
+    never: Any = None  # a call would fail
+    inputs: Any = SimpleNamespace(answer_input=answers.append)
+    return SessionMessages(front, requests, Counts(), never, inputs)
 
 
 async def test_an_output_that_can_not_be_passed_on_is_named(

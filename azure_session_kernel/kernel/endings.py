@@ -1,0 +1,140 @@
+"""How a request ends: with what the session said of it, or here, with an error."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from ..common.errors import InternalError, SessionKernelError
+from ..executors.plain import reply_metadata
+from ..wire import Message
+from .execution_counts import Counts
+from .front_end import FrontEnd
+from .lanes import Lanes
+from .request_states import Event
+from .requests import Request, RequestTable
+from .too_large_outputs import not_passed_on, reply_missing
+
+log = logging.getLogger(__name__)
+
+
+class Endings:
+    """The ``EndsRequests`` (see ``requests.py``) of a kernel.
+
+    :param take_arrived: reads what front ends have sent by now.
+    :ivar working: the tasks at work on requests, by msg_id; they end with them.
+    """
+
+    def __init__(
+        self,
+        front: FrontEnd,
+        requests: RequestTable,
+        lanes: Lanes,
+        counts: Counts,
+        take_arrived: Callable[[], object],
+    ) -> None:
+        self._front, self._requests, self._lanes = front, requests, lanes
+        self._counts, self._take_arrived = counts, take_arrived
+        self.working: dict[str, asyncio.Task[None]] = {}
+        self._undelivered = ""
+
+    def begin(self, request: Request) -> None:
+        self._requests.add(request)
+        if not request.is_comm:  # of which the session says when it begins
+            self._front.busy(request)
+
+    def finish(self, request: Request) -> None:
+        """An error aborts the cells that have come by now, none that is sent after its reply."""
+        self._requests.remove(request)
+        try:
+            if request.stops_queue:
+                self._take_arrived()
+                self._lanes.abort_cells_behind(request)
+            if request.reply is not None:
+                self._reply(request, request.reply)
+            self._front.idle(request)
+        finally:
+            request.on(Event.ENDED)
+
+    def fail(self, request: Request, error: SessionKernelError) -> None:
+        if request.over.is_set():
+            return
+        work = self.working.pop(request.msg_id, None)
+        if work is not None and work is not asyncio.current_task():
+            work.cancel()
+        self.answer(request, error)
+        self.finish(request)
+
+    def fail_all(self, requests: Iterable[Request], error: SessionKernelError) -> None:
+        for request in requests:
+            self.fail(request, error)
+
+    def drop(self, cell: Request, error: SessionKernelError) -> None:
+        self.begin(cell)
+        self.fail(cell, error)
+
+    def abort(self, request: Request) -> None:
+        """A cell before it in the queue failed."""
+        self._front.busy(request)
+        aborted = {"status": "aborted"}
+        reply = Message("shell", {"msg_type": "execute_reply"}, aborted)
+        self._front.reply(request, replace(reply, metadata=reply_metadata(aborted)))
+        self._front.idle(request)
+        request.on(Event.ENDED)
+
+    def answer(self, request: Request, error: SessionKernelError) -> None:
+        """The ``error`` output and the reply carry the same three fields (design, rule 6)."""
+        content = {"status": "error", **error.as_content()}
+        if request.is_execute:
+            content |= self._publish_error(request, error)
+        if request.message.msg_type == "debug_request":
+            content |= _debugger_failure(request.message.content, error)
+        if request.is_comm:
+            if str(error) != self._undelivered:  # widgets send many of them
+                log.warning("a %s was not delivered: %s", request.message.msg_type, error)
+            self._undelivered = str(error)
+            self._front.busy(request)
+        if request.message.msg_type.endswith("_request"):
+            request.reply = Message(request.channel, {"msg_type": request.reply_type}, content)
+
+    def _reply(self, request: Request, reply: Message) -> None:
+        try:
+            self._front.reply(request, reply)
+        except Exception as error:
+            log.warning("a %.40s can't be passed on", reply.msg_type, exc_info=error)
+            self.answer(request, reply_missing(not_passed_on(reply, error)))
+            if request.reply is not None:
+                self._front.reply(request, request.reply)
+
+    def _publish_error(self, request: Request, error: SessionKernelError) -> dict[str, Any]:
+        """The outputs of a cell that failed here; what its reply has besides the error."""
+        count = self._counts.of(request)
+        header, asked = request.message.header, request.message.content
+        if not asked.get("silent"):
+            if not request.input_published:
+                shown = {"code": asked.get("code", ""), "execution_count": count}
+                self._front.publish("execute_input", shown, header)
+            self._front.publish("error", error.as_content(), header)
+        return {"execution_count": count, "user_expressions": {}, "payload": []}
+
+
+def internal(error: Exception) -> InternalError:
+    return InternalError(
+        f"This kernel failed ({type(error).__name__}) while it handled the cell.",
+        cause="A fault of the kernel, not of your code; whether the cell ran is not known.",
+        fix="The kernel's log, in the terminal of Jupyter, has the details. Please report it.",
+    )
+
+
+def _debugger_failure(asked: dict[str, Any], error: SessionKernelError) -> dict[str, Any]:
+    """What a debugger's front end looks at: a response of the Debug Adapter Protocol."""
+    return {
+        "type": "response",
+        "success": False,
+        "command": asked.get("command", ""),
+        "request_seq": asked.get("seq", 0),
+        "message": str(error),
+    }
