@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -19,10 +20,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..common.owned_tasks import OwnedTasks
 from .answers import json_answer
 from .outputs import ABORTED, TIMED_OUT, Outputs, ends_in_none
 from .request import BadExecution, ExecutionRequest, parse_execution
 from .versions import ACCEPTED, FLAT, LATEST, WRAPPED, version_of, with_ids
+
+log = logging.getLogger(__name__)
 
 #: Executions whose results can still be asked for.
 REMEMBERED: Final = 100
@@ -92,7 +96,7 @@ class Executions:
     def __init__(self, runner: Runner, rules: ExecutionRules) -> None:
         self._runner, self._rules = runner, rules
         self._known: dict[str, Execution] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = OwnedTasks(log)
 
     @property
     def routes(self) -> list[Route]:
@@ -103,9 +107,7 @@ class Executions:
         ]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
 
     # -- routes -----------------------------------------------------------------------------------
 
@@ -155,17 +157,12 @@ class Executions:
         while len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
         if asked.asynchronous:
-            task = asyncio.create_task(self._run(execution))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._run(execution))
         return execution
 
     async def _finish(self, execution: Execution) -> None:
         """Code goes on when the caller goes away, and its result can be asked for."""
-        task = asyncio.create_task(self._run(execution))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
+        await asyncio.shield(self._tasks.start(self._run(execution)))
 
     async def _run(self, execution: Execution) -> None:
         began = time.monotonic()

@@ -6,11 +6,12 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
 from ..wire import Message, WireError
 from ..wire.zmq_messages import ContentUnreadable, decode_frames
@@ -72,7 +73,7 @@ class Boot:
         self._session = self._process.session
         self._on_death = on_death
         self._sockets: dict[str, Any] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = OwnedTasks(log)
         self._ready = asyncio.Event()
         self._iopub_seen = asyncio.Event()
         self._oom_kills_before = oom_kills()
@@ -98,8 +99,8 @@ class Boot:
         await self._process.start()
         self._sockets = self._process.connect()
         for channel, socket in self._sockets.items():
-            self._own(self._receive(channel, socket))
-        self._own(self._watch())
+            self._tasks.start(self._receive(channel, socket))
+        self._tasks.start(self._watch())
         try:
             await within(self._wait_for_info(), START_LIMIT_S)
         except asyncio.TimeoutError:
@@ -108,11 +109,6 @@ class Boot:
         if self.death is not None:
             raise RuntimeError(self.death.cause + self._process.last_words())
         self._ready.set()
-
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _wait_for_info(self) -> None:
         """Ask until the reply is here and IOPub is known to be connected, or it has died."""
@@ -129,9 +125,7 @@ class Boot:
         self.log.take_all()
         await self._drain()
         self.apart.end()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
         for socket in self._sockets.values():
             socket.close(linger=0)
         self._process.clean_up()

@@ -7,11 +7,12 @@ import logging
 import random
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 from .. import __version__
+from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
 from ..wire import MAX_READ_S, PROTOCOL_VERSION, Hello, Message
 from .boot import Boot
@@ -69,7 +70,7 @@ class InterpreterHost:
         self._changed = asyncio.Condition()
         self._failure = ""
         self._unused_boots = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = OwnedTasks(log)
         self._transitions = asyncio.Lock()
         self._closing = False
 
@@ -79,18 +80,11 @@ class InterpreterHost:
         """Begin to start the first interpreter; returns at once."""
         self._workdir.mkdir(parents=True, exist_ok=True)
         self._directory = Path(tempfile.mkdtemp(prefix="ask-"))
-        self._own(self._start_boot())
-
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._start_boot())
 
     async def close(self) -> None:
         self._closing = True
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
         for boot in list(self._living):
             await self._end(boot, "exited", "The session was stopped.")
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -132,7 +126,7 @@ class InterpreterHost:
     def _on_death(self, boot: Boot) -> None:
         if boot is self._boot and boot.ready and not self._closing and boot.death is not None:
             log.warning("the interpreter of %s ended: %s", boot.id, boot.death.cause)
-            self._own(self._replace(boot, boot.death.reason, boot.death.cause))
+            self._tasks.start(self._replace(boot, boot.death.reason, boot.death.cause))
 
     async def _replace(self, boot: Boot, reason: str, cause: str) -> None:
         """End ``boot`` and start the next one; does nothing if it has been replaced already."""
@@ -220,7 +214,7 @@ class InterpreterHost:
         if not boot.is_fresh or await boot.take_arguments(self._arguments):
             return boot
         cause = "It was started again with the arguments of the kernel's command line."
-        self._own(self._replace(boot, "exited", cause))
+        self._tasks.start(self._replace(boot, "exited", cause))
         await asyncio.sleep(0)
         return await self._ready_boot(wait_s)
 
@@ -230,7 +224,7 @@ class InterpreterHost:
             return self._boot
         if self._failure:
             self._failure = ""
-            self._own(self._start_boot())
+            self._tasks.start(self._start_boot())
         async with self._changed:
             try:
                 await within(
@@ -326,6 +320,6 @@ class InterpreterHost:
                 if reason == "restart"
                 else "The cell could not be interrupted, so its interpreter was killed."
             )
-            self._own(self._replace(boot, reason, cause))
+            self._tasks.start(self._replace(boot, reason, cause))
             await asyncio.sleep(0)
         return await self.hello(reader, wait_s)

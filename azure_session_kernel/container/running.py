@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
+from ..common.owned_tasks import OwnedTasks
 from ..wire import Message
+
+log = logging.getLogger(__name__)
 
 #: A cell is interrupted this long after its start, at the earliest. Python notices a signal between
 #: bytecodes only, and ipykernel's threads make it wait there while the cell starts: a signal at
@@ -29,7 +33,7 @@ class RunningRequests:
     ) -> None:
         self.execution_count = 0
         self._signal, self._ignores = signal, ignores
-        self._signals: set[asyncio.Task[None]] = set()
+        self._signals = OwnedTasks(log)
         self._has_started: dict[str, bool] = {}
         self._on_other_threads: set[str] = set()
         self._interrupt_when_started: set[str] = set()
@@ -112,9 +116,7 @@ class RunningRequests:
 
     def _signal_when_it_is_heard(self, msg_id: str) -> None:
         self._interrupt_when_started.add(msg_id)
-        signal = asyncio.ensure_future(self._keep_promise(msg_id))
-        self._signals.add(signal)
-        signal.add_done_callback(self._signals.discard)
+        self._signals.start(self._keep_promise(msg_id))
 
     async def _keep_promise(self, msg_id: str) -> None:
         """ipykernel says *busy* before it ceases to ignore SIGINT."""

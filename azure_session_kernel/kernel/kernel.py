@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from ..common.errors import (
     PoolUnreachable,
     SessionKernelError,
 )
+from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
 from ..session.loss_errors import not_sent, shut_down_before
 from ..session.session import NotebookSession
@@ -56,6 +56,8 @@ from .session_messages import SessionMessages
 START_BUDGET_S: Final = 20.0
 #: How long the end waits for the answer to a shutdown, which has nothing to wait for any more.
 ANSWER_S: Final = 0.5
+#: How long it waits for tasks that it has cancelled.
+LET_GO_S: Final = 0.3
 #: Answers to ``input()`` on their way at a time: code goes on when it has its answer.
 MOST_ANSWERS: Final = 20
 
@@ -86,9 +88,7 @@ class AzureSessionKernel(Kernel):
         self._requests = RequestTable()
         self._lanes = Lanes(self._handle)
         self._comms = CommQueue(self._send_comms)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._answering: set[asyncio.Task[None]] = set()
-        self._inputs: set[asyncio.Task[None]] = set()
+        self._tasks, self._answering, self._inputs = (OwnedTasks(self.log) for _ in range(3))
         folder = Path.cwd()
         self._counts = Counts()
         self._ends = Endings(
@@ -122,7 +122,7 @@ class AzureSessionKernel(Kernel):
 
     def _begin_work(self) -> None:
         self._notebook.begin()
-        self._own(self._comms.run())
+        self._tasks.start(self._comms.run())
 
     # -- messages from the front end --------------------------------------------------------------
 
@@ -145,23 +145,11 @@ class AzureSessionKernel(Kernel):
             return
         match request.message.msg_type:
             case "interrupt_request":
-                self._own(self._answer_interrupt(request))
+                self._tasks.start(self._answer_interrupt(request))
             case "kernel_info_request" | "connect_request" | "shutdown_request":
-                self._own(self._handle(request))
+                self._tasks.start(self._handle(request))
             case _:
                 self._lanes.put(request)
-
-    def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """No task without an owner: kept until done, its failure logged."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-        return task
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self.log.error("a handler failed", exc_info=task.exception())
 
     # -- a request's life -------------------------------------------------------------------------
 
@@ -170,12 +158,10 @@ class AzureSessionKernel(Kernel):
         if request.state is State.ABORTED:
             self._ends.abort(request)
         elif request.message.msg_type in ("connect_request", "shutdown_request"):
-            answering = self._own(self._answer_here(request))
-            self._answering.add(answering)
-            await asyncio.wait({answering})
+            await asyncio.wait({self._answering.start(self._answer_here(request))})
         else:
             self._ends.begin(request)
-            self._ends.working[request.msg_id] = self._own(self._work_on(request))
+            self._ends.working[request.msg_id] = self._tasks.start(self._work_on(request))
             await request.over.wait()
 
     async def _work_on(self, request: Request) -> None:
@@ -271,9 +257,7 @@ class AzureSessionKernel(Kernel):
         if len(self._inputs) >= MOST_ANSWERS:
             self.log.warning("a session asks without waiting for its answers; one was not sent")
             return
-        answer = self._own(self._send_input(message))
-        self._inputs.add(answer)
-        answer.add_done_callback(self._inputs.discard)
+        self._inputs.start(self._send_input(message))
 
     async def _send_input(self, message: Message) -> None:
         try:
@@ -290,7 +274,7 @@ class AzureSessionKernel(Kernel):
         """The reply goes out at once; the ladder goes on until what runs is over."""
         self._front.busy(request)
         for work in self._ladder.climb():
-            self._own(work)
+            self._tasks.start(work)
         self._front.reply(request, {"status": "ok"})
         self._front.idle(request)
 
@@ -338,6 +322,8 @@ class AzureSessionKernel(Kernel):
         await self.close_session()
         if self._answering:
             await asyncio.wait(self._answering, timeout=ANSWER_S)
+        for tasks in (self._tasks, self._answering, self._inputs):
+            await tasks.aclose(LET_GO_S)
 
     def _process_children(self) -> list[Any]:
         """Those that ipykernel ends at a shutdown: no user's code has started any here, and what

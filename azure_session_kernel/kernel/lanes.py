@@ -6,11 +6,11 @@ depend on the network: exactly the cells that had arrived by then.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from ..common.owned_tasks import OwnedTasks
 from .request_states import Event
 from .requests import Request
 
@@ -30,13 +30,13 @@ class Lanes:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
         self._queues: dict[Lane, deque[Request]] = {}
-        self._tasks: dict[Lane, asyncio.Task[None]] = {}
+        self._tasks = OwnedTasks(log)
 
     def put(self, request: Request) -> None:
         lane = _lane(request)
         if lane not in self._queues:
             self._queues[lane] = deque()
-            self._tasks[lane] = asyncio.ensure_future(self._run(lane))
+            self._tasks.start(self._run(lane))
         self._queues[lane].append(request)
 
     async def _run(self, lane: Lane) -> None:
@@ -46,7 +46,7 @@ class Lanes:
                 await self._handle(queue.popleft())
             except Exception:
                 log.exception("a request was not answered")
-        del self._queues[lane], self._tasks[lane]
+        del self._queues[lane]
 
     def abort_cells_behind(self, request: Request) -> None:
         """Mark the cells that wait behind ``request``. As in ipykernel, a cell that fails on the

@@ -7,17 +7,18 @@ how often each fault took effect, ``POST plan`` replaces the rules (the form of 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from starlette.middleware import Middleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from azure_session_kernel.common.owned_tasks import OwnedTasks
 from azure_session_kernel.emulator.front.front_token import FrontToken
 from azure_session_kernel.emulator.front.query import parameters
 from azure_session_kernel.emulator.sessions.sessions import SessionPool
@@ -28,6 +29,8 @@ from .control import control_routes
 from .gate import Gate, reset, transport_of
 from .plan import FaultPlan, Rule, read_plan
 from .streams import Buffered, CutOff, Stalled, discard, play_back
+
+log = logging.getLogger(__name__)
 
 CONTROL_PATH: Final = "/.faults/"
 #: The second of two identical requests follows the first by so much.
@@ -44,12 +47,7 @@ class Faults:
     def __init__(self, plan: FaultPlan) -> None:
         self.plan = plan
         self.gate = Gate()
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    def own(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks = OwnedTasks(log)
 
     def middleware(self, pool: SessionPool, token: FrontToken) -> Middleware:
         return Middleware(FaultyFront, faults=self, pool=pool, token=token)
@@ -63,10 +61,7 @@ class Faults:
     async def stop(self) -> None:
         """No kill that was announced happens after this, and no request is held any more."""
         self.plan.let_go()
-        for task in list(self.tasks):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.tasks.aclose()
 
 
 @dataclass(frozen=True)
@@ -231,7 +226,7 @@ def _kill(target: Callable[[SessionPool, str], bool]) -> Callable[[Exchange], Aw
                 x.hit()
 
         if x.rule.seconds:
-            x.faults.own(after(x.rule.seconds))
+            x.faults.tasks.start(after(x.rule.seconds))
         else:
             await after(0)
         await x.pass_on()

@@ -15,18 +15,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, TypeVar
 
+from ...common.owned_tasks import OwnedTasks
 from ..kinds.kinds import KINDS, Kind
 from .home import PoolHome, remove_left_behind
 from .process import SessionFailed, SessionProcess, start_session
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class PoolIsFull(Exception):
@@ -87,7 +88,7 @@ class SessionPool:
         self._allocating: dict[str, asyncio.Task[Session]] = {}
         self._ready: list[asyncio.Task[SessionProcess]] = []
         self._processes: set[SessionProcess] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = OwnedTasks(log)
         self._numbers = itertools.count(1)
         self._home: PoolHome | None = None
         self._filled = asyncio.Event()
@@ -97,17 +98,14 @@ class SessionPool:
     async def start(self) -> None:
         """Begin to start the ready sessions; does not wait for them."""
         self._home = PoolHome()
-        self._spawn(asyncio.to_thread(remove_left_behind))
+        self._tasks.start(asyncio.to_thread(remove_left_behind))
         self._fill()
-        self._spawn(self._watch_cooldown())
+        self._tasks.start(self._watch_cooldown())
 
     async def stop(self) -> None:
         """End all sessions, allocated or ready."""
         self._stopped = True
-        unfinished = list(self._tasks)
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        await self._tasks.aclose()
         await asyncio.gather(*(process.stop() for process in self._processes))
         self._sessions.clear()
         if self._home is not None:
@@ -183,7 +181,7 @@ class SessionPool:
             taken = self._sessions.keys() | self._allocating.keys()
             if len(taken - {identifier}) >= self.options.max_sessions:
                 raise PoolIsFull
-            task = self._spawn(self._hand_out(identifier))
+            task = self._tasks.start_awaited(self._hand_out(identifier))
             self._allocating[identifier] = task
             task.add_done_callback(lambda _: self._allocating.pop(identifier, None))
         return await asyncio.shield(task)
@@ -192,7 +190,7 @@ class SessionPool:
         process = await self._take()
         session = Session(identifier, process, idle_since=self._now())
         self._sessions[identifier] = session
-        self._spawn(self._forget_when_ended(session))
+        self._tasks.start(self._forget_when_ended(session))
         return session
 
     async def _take(self) -> SessionProcess:
@@ -223,10 +221,10 @@ class SessionPool:
 
     def _fill(self) -> None:
         while not self._stopped and len(self._ready) < self.options.ready_sessions:
-            task = self._spawn(self._start_one())
+            task = self._tasks.start_awaited(self._start_one())
             self._ready.append(task)
             self._filled.set()
-            self._spawn(self._replace_when_ended(task))
+            self._tasks.start(self._replace_when_ended(task))
 
     async def _start_one(self) -> SessionProcess:
         assert self._home is not None, "started before any session"  # noqa: S101
@@ -255,9 +253,3 @@ class SessionPool:
         while True:
             await asyncio.sleep(min(1.0, self.options.cooldown_s / 4))
             await self.end_expired()
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task

@@ -17,7 +17,7 @@ import itertools
 import logging
 import secrets
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from ...common.errors import (
     SessionKernelError,
     UnexpectedAnswer,
 )
+from ...common.owned_tasks import OwnedTasks
 from ...common.within import within
 from ...pool.retry import delays, retry
 from ...wire import BootEnded, Gap, Message, Oversized, WireError, load
@@ -88,7 +89,7 @@ class Box:
         #: The session takes what is there in the order of its names, and each name once.
         self._name, self._numbers = secrets.token_hex(8), itertools.count(1)
         self._interrupted: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = OwnedTasks(log)
         self._acknowledged_bytes, self._acknowledged_chunk = 0, position.chunk
         self._connected = False
         self.reader = MailboxReader(
@@ -118,15 +119,8 @@ class Box:
 
     async def aclose(self) -> None:
         self.over = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
         await self.reader.aclose()
-
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     # -- messages in ------------------------------------------------------------------------------
 
@@ -138,7 +132,7 @@ class Box:
             return
         delivery = Delivery(messages)
         self._deliveries |= {message.msg_id: delivery for message in messages}
-        self._own(self._run(delivery, budget_s))
+        self._tasks.start(self._run(delivery, budget_s))
         try:
             await asyncio.shield(delivery.accepted)
         except asyncio.CancelledError:
@@ -428,7 +422,7 @@ class Box:
         if read - self._acknowledged_bytes < ACKNOWLEDGE_BYTES and files < ACKNOWLEDGE_FILES:
             return
         self._acknowledged_bytes, self._acknowledged_chunk = read, self.reader.chunk
-        self._own(self._tell_read(self.reader.chunk - 1))
+        self._tasks.start(self._tell_read(self.reader.chunk - 1))
 
     async def _tell_read(self, chunk: int) -> None:
         with contextlib.suppress(PoolError, CredentialError):

@@ -25,6 +25,7 @@ from ...common.errors import (
     SessionKernelError,
     UnexpectedAnswer,
 )
+from ...common.owned_tasks import OwnedTasks
 from ...pool.client import PoolClient
 from ...pool.retry import retry
 from ...wire import PROTOCOL_VERSION, BootEnded, Hello, Message
@@ -90,7 +91,7 @@ class OneShotExecutor:
         self._boot = new_boot()
         self._counter = Counter()
         self._cells: dict[str, _Cell] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = OwnedTasks(log)
         self._stopping: asyncio.Task[bool] | None = None
 
     @property
@@ -156,7 +157,7 @@ class OneShotExecutor:
         cell = _Cell(message, Asking(message, self._events.on_message))
         self._cells[message.msg_id] = cell
         self._show(begun(message, self._counter.begin(message)))
-        cell.task = self._own(self._run(cell, budget_s))
+        cell.task = self._tasks.start(self._run(cell, budget_s))
 
     async def _ready_for_a_cell(self, budget_s: float) -> None:
         """A loss is seen before the cell is sent (design, rule 3), where there is one to see."""
@@ -230,7 +231,7 @@ class OneShotExecutor:
             return "idle"
         if not cell.interrupted:
             cell.interrupted = True
-            self._own(self._interrupt(cell))
+            self._tasks.start(self._interrupt(cell))
         return "signalled"
 
     async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
@@ -251,7 +252,7 @@ class OneShotExecutor:
 
     async def _stop_for(self, cell: _Cell) -> bool:
         """Whether the session was stopped, as far as is known soon."""
-        self._stopping = self._own(self._client.stop_session(STOP_S))
+        self._stopping = self._tasks.start_awaited(self._client.stop_session(STOP_S))
         done, _ = await asyncio.wait({self._stopping}, timeout=TOLD_WITHIN_S)
         return bool(done) and self._stopping.result()
 
@@ -279,12 +280,8 @@ class OneShotExecutor:
         await self._client.aclose()
 
     async def _abandon_cells(self) -> None:
-        tasks, self._tasks = self._tasks, set()
         self._cells.clear()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._tasks.aclose()
 
     async def _stopped(self) -> None:
         """A session that is being stopped must not get the next cell."""
@@ -318,10 +315,3 @@ class OneShotExecutor:
     def _show(self, messages: Sequence[Message]) -> None:
         for message in messages:
             self._events.on_message(message)
-
-    def _own(self, work: Any) -> asyncio.Task[Any]:
-        """No task without an owner."""
-        task: asyncio.Task[Any] = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
