@@ -16,7 +16,14 @@ from ..azure_api.answers import json_answer as _json
 from ..azure_api.answers import refusal as _refusal
 from ..azure_api.executions import ExecutionRules, Executions
 from ..azure_api.outputs import MAX_STREAM_BYTES
-from ..wire import MAX_BODY_BYTES, MAX_READ_S, WireError, load
+from ..wire import (
+    MAX_BODY_BYTES,
+    MAX_READ_S,
+    RESTART_REASONS,
+    WireError,
+    load,
+    word,
+)
 from .azure_routes.files import azure_file_routes
 from .azure_routes.python import python_route
 from .azure_routes.runner import AdapterRunner
@@ -181,13 +188,13 @@ def _msg_id(body: dict[str, Any]) -> str | None:
 
 
 async def _restart(host: InterpreterHost, body: dict[str, Any]) -> Response:
-    reason = _text(body, "reason")
-    if reason not in ("restart", "interrupt"):
+    asked = _text(body, "reason")
+    if asked not in RESTART_REASONS:
         raise WireError("reason must be restart or interrupt")
     hello = await host.restart(
         _text(body, "boot"),
         _text(body, "reader"),
-        reason,
+        word(asked, RESTART_REASONS, "restart"),
         _number(body, "wait_s", MAX_HELLO_WAIT_S),
     )
     return _json(hello.as_json())

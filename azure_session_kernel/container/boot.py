@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
-from ..wire import Message, WireError
+from ..wire import (
+    REACTIONS,
+    EndReason,
+    Message,
+    Reaction,
+    WireError,
+    word,
+)
 from ..wire.zmq_messages import ContentUnreadable, decode_frames
 from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST, REACTION_REPLY, REACTION_REQUEST
 from .azure_requests import ApartRequests
@@ -67,7 +74,7 @@ class Boot:
         self._delivered: dict[str, None] = {}
         self._environment: dict[str, str] = {}
         self._environment_set = asyncio.Event()
-        self._reactions: dict[str, asyncio.Future[str]] = {}
+        self._reactions: dict[str, asyncio.Future[Reaction]] = {}
         self._arguments = arguments
         self._process = InterpreterProcess(directory, workdir, self.id, arguments)
         self._session = self._process.session
@@ -119,7 +126,7 @@ class Boot:
                 if self.death or (self.info and self._iopub_seen.is_set()):
                     break
 
-    async def end(self, reason: str, cause: str) -> None:
+    async def end(self, reason: EndReason, cause: str) -> None:
         """Kill the process if it lives, read what it still had to say, close the log."""
         await self._process.kill()
         self.log.take_all()
@@ -171,7 +178,7 @@ class Boot:
             return False
         return True
 
-    async def reaction(self, msg_id: str | None) -> str:
+    async def reaction(self, msg_id: str | None) -> Reaction:
         """Of a request to the interrupt before: ``MainThread.reaction``.
 
         :param msg_id: None for whatever runs.
@@ -179,7 +186,7 @@ class Boot:
         has_started = self.running.has_started(msg_id)
         if not has_started:
             return "handled" if has_started is None else "none"
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Reaction] = asyncio.get_running_loop().create_future()
         asked = self._ask("control", REACTION_REQUEST, {})
         self._reactions[asked] = answer
         try:
@@ -352,7 +359,7 @@ class Boot:
     def _take_reaction(self, message: Message) -> None:
         answer = self._reactions.get(message.parent_id)
         if answer is not None and not answer.done():
-            answer.set_result(str(message.content.get("reaction", "unknown")))
+            answer.set_result(word(message.content.get("reaction"), REACTIONS, "unknown"))
 
 
 def _has_an_end(message: Message) -> bool:

@@ -6,14 +6,16 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..wire import EndReason
+
 _CGROUP_EVENTS = Path("/sys/fs/cgroup/memory.events")
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """``reason`` is one of the protocol's words, ``cause`` a sentence."""
+    """:ivar cause: a sentence."""
 
-    reason: str
+    reason: EndReason
     cause: str
 
 

@@ -14,7 +14,14 @@ from typing import Any, Final
 from .. import __version__
 from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
-from ..wire import MAX_READ_S, PROTOCOL_VERSION, Hello, Message
+from ..wire import (
+    MAX_READ_S,
+    PROTOCOL_VERSION,
+    EndReason,
+    Hello,
+    Message,
+    RestartReason,
+)
 from .boot import Boot
 from .log.message_log import MessageLog
 
@@ -94,7 +101,7 @@ class InterpreterHost:
         for message_log in self._logs():
             message_log.end_reads()
 
-    async def _end(self, boot: Boot, reason: str, cause: str) -> None:
+    async def _end(self, boot: Boot, reason: EndReason, cause: str) -> None:
         """End its process; what else fails must not keep the next boot from starting."""
         try:
             await boot.end(reason, cause)
@@ -128,7 +135,7 @@ class InterpreterHost:
             log.warning("the interpreter of %s ended: %s", boot.id, boot.death.cause)
             self._tasks.start(self._replace(boot, boot.death.reason, boot.death.cause))
 
-    async def _replace(self, boot: Boot, reason: str, cause: str) -> None:
+    async def _replace(self, boot: Boot, reason: EndReason, cause: str) -> None:
         """End ``boot`` and start the next one; does nothing if it has been replaced already."""
         async with self._transitions:
             if self._boot is not boot:
@@ -310,7 +317,9 @@ class InterpreterHost:
         boot = self._claimed(boot_id, reader)
         return {"boot": boot.id, "reaction": await boot.reaction(msg_id)}
 
-    async def restart(self, boot_id: str, reader: str, reason: str, wait_s: float) -> Hello:
+    async def restart(
+        self, boot_id: str, reader: str, reason: RestartReason, wait_s: float
+    ) -> Hello:
         """A new boot in place of ``boot_id``; a repeat finds it replaced and does nothing."""
         self._refuse_superseded(reader)
         boot = self._boot

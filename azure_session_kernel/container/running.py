@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 from ..common.owned_tasks import OwnedTasks
-from ..wire import Message
+from ..wire import InterruptOutcome, Message
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,8 @@ class RunningRequests:
         if not main_thread:
             self._on_other_threads.add(msg_id)
 
-    async def interrupt(self, msg_id: str | None) -> str:
-        """SIGINT, or the promise of one. Returns the outcome of ``docs/protocol.md``.
+    async def interrupt(self, msg_id: str | None) -> InterruptOutcome:
+        """SIGINT, or the promise of one.
 
         :param msg_id: None for whatever runs, or is next to.
         """

@@ -9,10 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from ..common.errors import SessionKernelError
-from ..wire import BootEnded, Gap, Hello, Message, Oversized
+from ..wire import (
+    BootEnded,
+    Gap,
+    Hello,
+    InterruptOutcome,
+    Message,
+    Oversized,
+    Reaction,
+    RestartReason,
+)
 from .session_files import SessionFiles
 
 #: Metadata of an ``execute_request``: the cell's standard input, as ``%%stdin`` gave it. Only an
@@ -24,6 +33,10 @@ NO_STDIN: Final = (
     "This pool passes no standard input on, so a cell in it can't read any. "
     "Write the values into the cell."
 )
+
+
+#: ``AZURE_SESSION_EXECUTOR``; ``auto`` finds out which of the others it is.
+ExecutorName = Literal["auto", "adapter", "interpreter", "oneshot"]
 
 
 class Stdin(Enum):
@@ -76,8 +89,7 @@ class Executor(Protocol):
     """One session of a pool."""
 
     @property
-    def name(self) -> str:
-        """As in ``AZURE_SESSION_EXECUTOR``."""
+    def name(self) -> ExecutorName: ...
 
     @property
     def stdin(self) -> Stdin:
@@ -103,24 +115,20 @@ class Executor(Protocol):
             were delivered is told by ``PoolUnreachable.sent``.
         """
 
-    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> InterruptOutcome:
         """SIGINT for the request ``msg_id``, or for whatever runs.
 
-        :returns: ``signalled``; ``pending`` when it is on its way; ``idle`` when there is nothing
-            to interrupt; ``undelivered`` when the interpreter can't be given it.
         :raises SessionError: that boot is gone, or somebody else's. :raises PoolError:
         """
 
-    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> Reaction:
         """What the SIGINT before has done to the request ``msg_id``, or to whatever runs.
 
-        :returns: as ``MainThread.reaction`` in ``interpreter``: ``none``, ``handling``,
-            ``handled`` or ``unknown``.
         :raises SessionError: that boot is gone, or somebody else's. :raises PoolError:
         """
 
-    async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
-        """Begin a new boot in place of ``boot``. ``reason`` is ``restart`` or ``interrupt``.
+    async def restart(self, boot: str, reason: RestartReason, timeout_s: float) -> None:
+        """Begin a new boot in place of ``boot``.
 
         Returns once the pool has accepted it; ``start`` then waits for the new interpreter.
         """

@@ -35,7 +35,7 @@ from ..session.loss_errors import (
     not_delivered,
     not_sent,
 )
-from ..wire import Hello
+from ..wire import Hello, InterruptOutcome, Reaction
 from .lanes import Lanes
 from .requests import EndsRequests, Request, RequestTable
 from .unawaited import Stray
@@ -73,9 +73,11 @@ class Interruptible(Protocol):
     @property
     def hello(self) -> Hello | None: ...
 
-    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str: ...
+    async def interrupt(
+        self, boot: str, msg_id: str | None, timeout_s: float
+    ) -> InterruptOutcome: ...
 
-    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str: ...
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> Reaction: ...
 
     async def kill_interpreter(self, boot: str, timeout_s: float) -> None: ...
 
@@ -260,11 +262,13 @@ class InterruptLadder:
             if over or time.monotonic() - signalled_at > DOUBLE_CLICK_S:
                 return False
 
-    async def _reaction(self, target: Request | Stray, asked: str | None, timeout_s: float) -> str:
+    async def _reaction(
+        self, target: Request | Stray, asked: str | None, timeout_s: float
+    ) -> Reaction:
         """See ``Executor.reaction``. What the interpreter can't tell, the cell's words do."""
         work = self._session.reaction(target.boot, asked, timeout_s)
         try:
-            reaction = await within(work, timeout_s)
+            reaction: Reaction = await within(work, timeout_s)
         except (SessionKernelError, asyncio.TimeoutError) as error:
             log.info("whether the cell reacts to the interrupt is not known: %r", error)
             reaction = "unknown"

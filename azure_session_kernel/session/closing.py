@@ -29,7 +29,7 @@ _FILES_S: Final = 0.3
 
 async def ask_for_new_boot(opening: Opening, boot: str, *, spent_s: float = 0.0) -> None:
     """Called when the front end restarts the kernel; ``boot`` is "" before the first hello."""
-    opening.lease.update(state="restart", boot=boot)
+    opening.lease.update("restart", boot=boot)
     budget_s = min(RESTART_BUDGET_S, STOP_BUDGET_S - spent_s)
     try:
         if boot:
@@ -42,7 +42,7 @@ async def ask_for_new_boot(opening: Opening, boot: str, *, spent_s: float = 0.0)
 
 async def keep(opening: Opening) -> None:
     """Called at a shutdown with ``AZURE_SESSION_ON_SHUTDOWN=keep``."""
-    opening.lease.update(state="kept")
+    opening.lease.update("kept")
     await _let_go(opening)
 
 
@@ -56,7 +56,7 @@ async def stop(opening: Opening, *, unsure: bool, spent_s: float = 0.0) -> None:
     if not opening.client.asked:
         await opening.lease.release(remove=True)
         return
-    opening.lease.update(state="stopping")
+    opening.lease.update("stopping")
     budget_s = STOP_BUDGET_S - spent_s
     late = asyncio.Event()
     handing_over = asyncio.create_task(_hand_over(opening, late))

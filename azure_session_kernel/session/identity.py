@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from ..common.errors import SettingsError, StateUnusable
 from ..common.private_files import state_dir, write_private
@@ -29,16 +29,19 @@ _KERNEL_FILE: Final = re.compile(
 )
 
 
+#: Whose a session is: the notebook's, which finds it again, or one kernel's alone.
+ScopeKind = Literal["notebook", "kernel"]
+
+
 @dataclass(frozen=True)
 class Scope:
     """What a session belongs to.
 
-    :ivar kind: ``notebook`` or ``kernel``.
     :ivar key: tells it from every other scope of this user; holds the notebook's path, so it is
         never stored or shown. ``digest`` is for that.
     """
 
-    kind: str
+    kind: ScopeKind
     key: str
 
     @property

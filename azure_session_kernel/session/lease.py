@@ -18,16 +18,19 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from ..common.errors import StateUnusable
 from ..common.file_lock import FileLock, LockTaken, is_locked
 from ..common.private_files import state_dir, write_private
-from .identity import Scope
+from .identity import Scope, ScopeKind
 
 log = logging.getLogger(__name__)
 
-STATES: Final = frozenset({"open", "restart", "stopping", "kept"})
+#: ``restart``: a new boot was asked for. ``kept``: its kernel has ended and left it to the cooldown
+#: (``AZURE_SESSION_ON_SHUTDOWN=keep``).
+LeaseState = Literal["open", "restart", "stopping", "kept"]
+_STATES: Final[tuple[LeaseState, ...]] = get_args(LeaseState)
 _MAX_FILE_BYTES: Final = 64 * 1024
 
 
@@ -39,10 +42,7 @@ class AlreadyHeld(Exception):
 class Lease:
     """One session this machine has opened.
 
-    :ivar scope_kind: ``notebook`` or ``kernel``.
     :ivar scope_digest: SHA-256 in hex of the scope key; the notebook's path is not stored.
-    :ivar state: ``open``; ``restart`` (a new boot was asked for); ``stopping``;
-        ``kept`` (its kernel has ended and left it to the cooldown: ``ON_SHUTDOWN=keep``).
     :ivar boot: the last boot id seen, or "".
     :ivar created_at: POSIX seconds.
     :ivar pid: of the kernel that wrote it, on ``host``. Information only: the lock decides.
@@ -50,10 +50,10 @@ class Lease:
 
     identifier: str
     endpoint_url: str
-    scope_kind: str
+    scope_kind: ScopeKind
     scope_digest: str
     epoch: int
-    state: str
+    state: LeaseState
     boot: str
     created_at: float
     pid: int
@@ -168,19 +168,16 @@ class HeldLease:
         self._lock = lock
         self._write()
 
-    def update(self, **changes: Any) -> None:
-        """Change fields of the lease and write it.
+    def update(self, state: LeaseState, boot: str | None = None) -> None:
+        """Change the lease and write it.
 
         What can't be written is logged: the file on disk still names the session, and neither a
         cell nor the end of the session may fail for it.
 
-        :raises ValueError: for the identifier (another session needs another lease) or a state that
-            does not exist.
+        :param boot: None when it stays the same.
         """
-        changed = dataclasses.replace(self.lease, **changes)
-        if changed.identifier != self.lease.identifier or changed.state not in STATES:
-            raise ValueError("a lease keeps its identifier and has a known state")
-        self.lease = changed
+        boot = self.lease.boot if boot is None else boot
+        self.lease = dataclasses.replace(self.lease, state=state, boot=boot)
         try:
             self._write()
         except StateUnusable as error:
@@ -245,7 +242,7 @@ def _from_json(value: Any) -> Lease:
             raise TypeError(key)
         if not 0 <= value[key] < 2**53:
             raise ValueError(key)
-    if value["state"] not in STATES or not value["identifier"]:
+    if value["state"] not in _STATES or not value["identifier"]:
         raise ValueError("state")
     fields = {key: value[key] for key in texts + numbers}
     return Lease(**{**fields, "epoch": int(value["epoch"]), "pid": int(value["pid"])})

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ..common.daemon_thread import in_daemon_thread
-from .lease import HeldLease, Lease
+from .lease import HeldLease, Lease, LeaseState
 
 
 class LeaseWriter:
@@ -26,9 +25,9 @@ class LeaseWriter:
         """As it was last written."""
         return self._held.lease
 
-    def update(self, **changes: Any) -> None:
+    def update(self, state: LeaseState, boot: str | None = None) -> None:
         """Begin to; see ``HeldLease.update``. Who needs it on the disk awaits ``written``."""
-        self._put(partial(self._held.update, **changes))
+        self._put(partial(self._held.update, state, boot))
 
     async def written(self) -> None:
         """Until every change so far is on the disk, or the log says why it is not."""

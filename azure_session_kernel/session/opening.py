@@ -18,7 +18,7 @@ from ..pool.credentials import AzureToken, TokenSource
 from ..pool.endpoints import Endpoint, parse_endpoint
 from ..pool.local_record import LocalPool, RecordToken, read_record
 from .identity import Scope, choose_scope, install_secret, make_identifier, read_parent_environ
-from .lease import AlreadyHeld, HeldLease, Lease, LeaseStore
+from .lease import AlreadyHeld, HeldLease, Lease, LeaseState, LeaseStore
 from .lease_writer import LeaseWriter
 from .settings import LOCAL, Settings
 
@@ -28,7 +28,7 @@ OUTAGE_S: Final = 300.0
 LOOPBACK_OUTAGE_S: Final = 5.0
 #: How long the session of a fixed identifier may still be being stopped (``finisher.py``).
 STOPPED_WITHIN_S: Final = 15.0
-_UNUSABLE: Final = ("restart", "stopping")
+_UNUSABLE: Final[tuple[LeaseState, ...]] = ("restart", "stopping")
 
 
 @dataclass(frozen=True)

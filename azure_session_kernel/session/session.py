@@ -28,7 +28,7 @@ from ..common.errors import (
 from ..common.within import within
 from ..executors.base import Executor
 from ..transfer.upload_first import upload_first
-from ..wire import BootEnded, Gap, Hello, Message, Oversized
+from ..wire import BootEnded, Gap, Hello, InterruptOutcome, Message, Oversized, Reaction
 from .boot_deaths import Deaths
 from .closing import ask_for_new_boot, keep, stop
 from .life import Event, Life, State
@@ -199,7 +199,7 @@ class NotebookSession:
     def _is_open(self, opening: Opening, hello: Hello) -> None:
         self._fresh = False
         self._deaths.opened()
-        opening.lease.update(state="open", boot=hello.boot)
+        opening.lease.update("open", boot=hello.boot)
         self.hello = hello
         self._events.on_hello(hello)
         if hello.execution_count > 0:
@@ -365,13 +365,13 @@ class NotebookSession:
                 raise shutting_down() from None
             raise
 
-    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> InterruptOutcome:
         """See ``Executor.interrupt``. :raises SessionKernelError: not delivered."""
         if self._opening is None:
             return "idle"
         return await self._call(self._opening.executor.interrupt(boot, msg_id, timeout_s))
 
-    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> Reaction:
         """See ``Executor.reaction``. :raises SessionKernelError: it can't be asked."""
         if self._opening is None:
             return "unknown"

@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, TypeVar, get_args
 
 from ..common.errors import (
     EndpointInvalid,
@@ -19,6 +19,7 @@ from ..common.errors import (
     MagicUsage,
     SettingsError,
 )
+from ..executors.base import ExecutorName
 from ..pool.credentials import CREDENTIALS, DEFAULT_SCOPE
 from ..pool.endpoints import SHOW_COMMAND, UNNAMED, is_path, parse_endpoint
 from ..transfer.quoting import words
@@ -39,13 +40,20 @@ ON_SHUTDOWN: Final = "AZURE_SESSION_ON_SHUTDOWN"
 ALLOWED_HOSTS: Final = "AZURE_SESSION_ALLOWED_HOSTS"
 UPLOAD: Final = "AZURE_SESSION_UPLOAD"
 
+ScopeSetting = Literal["auto", "notebook", "kernel"]
+OnShutdown = Literal["stop", "keep"]
+
+_EXECUTORS: Final[tuple[ExecutorName, ...]] = get_args(ExecutorName)
+_SCOPES: Final[tuple[ScopeSetting, ...]] = get_args(ScopeSetting)
+_ON_SHUTDOWN: Final[tuple[OnShutdown, ...]] = get_args(OnShutdown)
 #: The values that a setting can have; the first is its default.
 ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
-    EXECUTOR: ("auto", "adapter", "interpreter", "oneshot"),
+    EXECUTOR: _EXECUTORS,
     CREDENTIAL: tuple(CREDENTIALS),
-    SCOPE: ("auto", "notebook", "kernel"),
-    ON_SHUTDOWN: ("stop", "keep"),
+    SCOPE: _SCOPES,
+    ON_SHUTDOWN: _ON_SHUTDOWN,
 }
+W = TypeVar("W", bound=str)
 
 #: Azure's rule since api-version 2025-10-02-preview (azure/README 1.1).
 _IDENTIFIER: Final = re.compile(r"[a-zA-Z0-9_|}{\[\]:\";'<>?/.,@#$%^&*()\-+=!~`]{4,128}")
@@ -57,8 +65,6 @@ class Settings:
     """One kernel's configuration.
 
     :ivar endpoint: ``local``, or the URL as it was written (see ``pool.endpoints``).
-    :ivar executor: ``auto`` finds out which kind the pool is
-        (``executors/discovery/discovery.py``).
     :ivar execute_path: what one-shot cells are posted to; begins with ``/``.
     :ivar identifier: the value the user fixed, or None to derive one (design, 5).
     :ivar allowed_hosts: further hosts the token may go to, exact or ``*.suffix``.
@@ -67,13 +73,13 @@ class Settings:
     """
 
     endpoint: str
-    executor: str
+    executor: ExecutorName
     execute_path: str
     credential: str
     token_scope: str
-    scope: str
+    scope: ScopeSetting
     identifier: str | None
-    on_shutdown: str
+    on_shutdown: OnShutdown
     allowed_hosts: tuple[str, ...]
     upload: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -91,13 +97,13 @@ class Settings:
         hosts = _hosts(_get(environ, ALLOWED_HOSTS))
         return cls(
             endpoint=_endpoint(environ, hosts),
-            executor=_choice(environ, EXECUTOR),
+            executor=_choice(environ, EXECUTOR, _EXECUTORS),
             execute_path=_execute_path(_get(environ, EXECUTE_PATH, "/python/execute")),
-            credential=_choice(environ, CREDENTIAL),
+            credential=_choice(environ, CREDENTIAL, tuple(CREDENTIALS)),
             token_scope=_get(environ, TOKEN_SCOPE, DEFAULT_SCOPE),
-            scope=_choice(environ, SCOPE),
+            scope=_choice(environ, SCOPE, _SCOPES),
             identifier=_identifier(_get(environ, IDENTIFIER)),
-            on_shutdown=_choice(environ, ON_SHUTDOWN),
+            on_shutdown=_choice(environ, ON_SHUTDOWN, _ON_SHUTDOWN),
             allowed_hosts=hosts,
             upload=_upload(_get(environ, UPLOAD)),
             env=variables_for_session(environ, _get(environ, ENV)),
@@ -134,11 +140,11 @@ def as_option(text: str) -> str:
     return text.replace(ENDPOINT, "--endpoint")
 
 
-def _choice(environ: Mapping[str, str], name: str) -> str:
-    allowed = ALLOWED[name]
+def _choice(environ: Mapping[str, str], name: str, allowed: tuple[W, ...]) -> W:
     value = _get(environ, name, allowed[0]).lower()
-    if value in allowed:
-        return value
+    for one in allowed:
+        if one == value:
+            return one
     raise SettingsError(
         f"{name} is {value[:100]!r}; allowed are {', '.join(allowed)}.",
         fix=f"Set {name}={allowed[0]} (the default), or remove it.",

@@ -70,10 +70,21 @@ from .messages import (
     receivable,
 )
 from .parts import PartAssembler, split_body
+from .words import (
+    INTERRUPT_OUTCOMES,
+    REACTIONS,
+    RESTART_REASONS,
+    EndReason,
+    InterruptOutcome,
+    Reaction,
+    RestartReason,
+    word,
+)
 
 __all__ = [
     "ARGUMENT",
     "CHANNELS",
+    "INTERRUPT_OUTCOMES",
     "JUPYTER_PROTOCOL",
     "KEEPALIVE_S",
     "MAX_ARGUMENTS",
@@ -88,14 +99,18 @@ __all__ = [
     "MAX_VARIABLES_CHARS",
     "PART_BYTES",
     "PROTOCOL_VERSION",
+    "REACTIONS",
     "RECEIVABLE",
+    "RESTART_REASONS",
     "SENDABLE",
     "VARIABLE",
     "BeyondDecoder",
     "BootEnded",
     "EndOfRead",
+    "EndReason",
     "Gap",
     "Hello",
+    "InterruptOutcome",
     "KeepAlive",
     "LineSplitter",
     "LineTooLong",
@@ -104,6 +119,8 @@ __all__ = [
     "Message",
     "Oversized",
     "PartAssembler",
+    "Reaction",
+    "RestartReason",
     "Superseded",
     "WireError",
     "decode_line",
@@ -115,4 +132,5 @@ __all__ = [
     "message_from_json",
     "receivable",
     "split_body",
+    "word",
 ]

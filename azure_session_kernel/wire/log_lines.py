@@ -10,6 +10,7 @@ from typing import Any, Final
 from .json_text import BeyondDecoder, WireError, dump, load, object_at, short_text
 from .limits import MAX_LINE_BYTES
 from .messages import Message, message_as_json, message_from_json
+from .words import END_REASONS, EndReason, word
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +23,10 @@ class LogMessage:
 
 @dataclass(frozen=True, slots=True)
 class BootEnded:
-    """The interpreter of this boot is gone; nothing follows.
-
-    ``reason`` is one of ``exited``, ``killed``, ``out_of_memory``, ``restart``, ``interrupt``; and
-    ``stopped``, which an adapter never says: the session itself was ended to interrupt a cell.
-    """
+    """The interpreter of this boot is gone; nothing follows."""
 
     n: int
-    reason: str
+    reason: EndReason
     cause: str
 
 
@@ -149,7 +146,8 @@ def decode_line(data: bytes) -> LogLine:
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise WireError("a log line needs a positive number")
     if event == "ended":
-        return BootEnded(n, short_text(value, "reason"), short_text(value, "cause"))
+        reason = word(value.get("reason"), END_REASONS, "exited")
+        return BootEnded(n, reason, short_text(value, "cause"))
     if event == "gap":
         return _gap(n, value)
     if event is not None:

@@ -154,20 +154,6 @@ def test_an_update_is_written_at_once(store: LeaseStore) -> None:
     assert found == held.lease
 
 
-@pytest.mark.parametrize("change", [{"identifier": "ask-two"}, {"state": "gone"}])
-def test_an_update_that_makes_no_sense_changes_nothing(
-    store: LeaseStore, change: dict[str, str]
-) -> None:
-    held = store.acquire(lease())
-    with pytest.raises(ValueError, match="identifier"):
-        held.update(**change)
-    assert store.all() == [held.lease] == [lease_at(held.lease)]
-
-
-def lease_at(found: Lease) -> Lease:
-    return dataclasses.replace(lease(), created_at=found.created_at)
-
-
 @pytest.mark.parametrize(
     "content",
     [

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.session.identity import Scope
-from azure_session_kernel.session.lease import Lease, LeaseStore
+from azure_session_kernel.session.identity import Scope, ScopeKind
+from azure_session_kernel.session.lease import Lease, LeaseState, LeaseStore
 from azure_session_kernel.session.reaper import MOST, RESTARTS_WITHIN_S, _abandoned, leftovers
 
 
@@ -28,7 +28,7 @@ from azure_session_kernel.session.reaper import MOST, RESTARTS_WITHIN_S, _abando
     ],
 )
 def test_a_restart_is_given_time_to_come_back(
-    tmp_path: Path, kind: str, state: str, age_s: float, abandoned: bool
+    tmp_path: Path, kind: ScopeKind, state: LeaseState, age_s: float, abandoned: bool
 ) -> None:
     """A kernel that is restarted has let go of its lease, and wants its session's files."""
     store = LeaseStore(tmp_path)

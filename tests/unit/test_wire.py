@@ -31,6 +31,7 @@ from azure_session_kernel.wire import (
     WireError,
     decoded_size,
 )
+from azure_session_kernel.wire.words import END_REASONS
 
 #: Every code point, lone surrogates included.
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -59,7 +60,7 @@ numbers = st.integers(min_value=1)
 sizes = st.integers(min_value=0, max_value=2**63 - 1)
 lines = st.one_of(
     st.builds(LogMessage, numbers, messages),
-    st.builds(BootEnded, numbers, any_text, any_text),
+    st.builds(BootEnded, numbers, st.sampled_from(END_REASONS), any_text),
     st.builds(Gap, numbers, objects, any_text, sizes),
     st.builds(Oversized, numbers, objects, any_text, any_text, sizes, sizes),
     st.sampled_from([KeepAlive(), EndOfRead(), Superseded()]),
@@ -278,8 +279,10 @@ def test_texts_are_told_from_what_is_around_them(value: Any, piece: int) -> None
 
 
 def test_texts_of_an_ended_boot_are_bounded() -> None:
-    line = wire.decode_line(wire.dump({"n": 1, "event": "ended", "reason": "x" * 9999}))
-    assert line == BootEnded(1, "x" * 500, "")
+    line = wire.decode_line(
+        wire.dump({"n": 1, "event": "ended", "reason": "x", "cause": "x" * 9999})
+    )
+    assert line == BootEnded(1, "exited", "x" * 500)
 
 
 # -- messages

@@ -20,6 +20,7 @@ from ...wire import (
     MAX_LINE_BYTES,
     BootEnded,
     EndOfRead,
+    EndReason,
     KeepAlive,
     LogMessage,
     Message,
@@ -99,7 +100,7 @@ class MessageLog:
         instead = in_place_of(message, self.next, size_bytes, self._line_bytes, reason)
         self._store(encode_line(instead))
 
-    def end(self, reason: str, cause: str) -> None:
+    def end(self, reason: EndReason, cause: str) -> None:
         """The last entry: nothing may follow it."""
         if self.ended:
             return

@@ -21,14 +21,20 @@ from ...pool.client import PoolClient
 from ...pool.failures import OUR_SOURCE
 from ...pool.retry import PASSING, retry
 from ...wire import (
+    INTERRUPT_OUTCOMES,
     PROTOCOL_VERSION,
+    REACTIONS,
     Hello,
+    InterruptOutcome,
     Message,
+    Reaction,
+    RestartReason,
     WireError,
     dump,
     hello_from_json,
     message_as_json,
     split_body,
+    word,
 )
 from ..base import ExecutorContext, Stdin
 from ..log_reader import LogReader, lost, session_errors
@@ -49,7 +55,7 @@ MOST_RETIRED: Final = 4
 class AdapterExecutor:
     """An ``Executor`` (see ``executors/base.py``) over ``/jupyter/*``."""
 
-    name = "adapter"
+    name: Final = "adapter"
     stdin = Stdin.ASKS
 
     def __init__(self, client: PoolClient, context: ExecutorContext) -> None:
@@ -169,17 +175,17 @@ class AdapterExecutor:
                 error.sent = False  # parts, but not the last one
             raise
 
-    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> InterruptOutcome:
         body = {"boot": boot, "reader": self._id, "msg_id": msg_id}
         answer = await self._post("interrupt", body, timeout_s)
-        return str(answer.get("outcome", ""))[:40]
+        return word(answer.get("outcome"), INTERRUPT_OUTCOMES, "signalled")
 
-    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> Reaction:
         body = {"boot": boot, "reader": self._id, "msg_id": msg_id}
         answer = await self._post("reaction", body, timeout_s)
-        return str(answer.get("reaction", "unknown"))[:40]
+        return word(answer.get("reaction"), REACTIONS, "unknown")
 
-    async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
+    async def restart(self, boot: str, reason: RestartReason, timeout_s: float) -> None:
         body = {"boot": boot, "reader": self._id, "reason": reason, "wait_s": 0}
         try:
             await self._post("restart", body, timeout_s)

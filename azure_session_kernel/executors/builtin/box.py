@@ -31,7 +31,19 @@ from ...common.errors import (
 from ...common.owned_tasks import OwnedTasks
 from ...common.within import within
 from ...pool.retry import delays, retry
-from ...wire import BootEnded, Gap, Message, Oversized, WireError, load
+from ...wire import (
+    REACTIONS,
+    BootEnded,
+    EndReason,
+    Gap,
+    InterruptOutcome,
+    Message,
+    Oversized,
+    Reaction,
+    WireError,
+    load,
+    word,
+)
 from ..base import ExecutorEvents
 from ..log_reader import lost, taken
 from ..plain import status
@@ -311,12 +323,12 @@ class Box:
             return await self._is_there()
         return False
 
-    def _end(self, reason: str, cause: str) -> None:
+    def _end(self, reason: EndReason, cause: str) -> None:
         self.over = True
         ended = BootEnded(self.reader.position.n + 1, reason, cause)
         self._events.on_boot_ended(self.where.boot, ended)
 
-    async def killed(self, reason: str, cause: str) -> None:
+    async def killed(self, reason: EndReason, cause: str) -> None:
         """The session, or its interpreter, was ended by this kernel."""
         await self.aclose()
         self._end(reason, cause)
@@ -335,7 +347,7 @@ class Box:
         await retry(attempt, budget_s, least=2, also=PASSES)
         self.reader.kick()
 
-    async def interrupt(self, msg_id: str | None, timeout_s: float) -> str:
+    async def interrupt(self, msg_id: str | None, timeout_s: float) -> InterruptOutcome:
         if msg_id is None:
             msg_id = next(iter(self._deliveries), "")  # each leaves with its idle
         delivery = self._deliveries.get(msg_id)
@@ -348,7 +360,7 @@ class Box:
         self.reader.kick()
         return "pending"
 
-    async def reaction(self, timeout_s: float) -> str:
+    async def reaction(self, timeout_s: float) -> Reaction:
         """``none`` also when there is no answer: a call that keeps the interpreter lock stops the
         thread that would give it. :raises PoolError:
         """
@@ -360,7 +372,8 @@ class Box:
             return "none"
         except WireError:
             return "unknown"
-        return str(value.get("reaction"))[:40] if isinstance(value, dict) else "unknown"
+        told = value.get("reaction") if isinstance(value, dict) else None
+        return word(told, REACTIONS, "unknown")
 
     async def _answer(self, name: str) -> bytes:
         """Of a file that the session is writing."""

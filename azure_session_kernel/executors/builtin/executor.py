@@ -18,7 +18,7 @@ from ...common.errors import PoolError, PoolUnreachable, SessionKernelError
 from ...pool.client import PoolClient
 from ...pool.management import is_gone
 from ...pool.retry import retry
-from ...wire import Hello, Message
+from ...wire import EndReason, Hello, InterruptOutcome, Message, Reaction, RestartReason
 from ..adapter.executor import UNREACHABLE_S
 from ..base import ExecutorContext, Stdin
 from ..log_reader import lost
@@ -52,7 +52,7 @@ class InterpreterExecutor:
     :ivar note: what the user should know of this pool, or "".
     """
 
-    name = "interpreter"
+    name: Final = "interpreter"
 
     def __init__(self, client: PoolClient, context: ExecutorContext) -> None:
         """Whether it is busy the box knows better than the context."""
@@ -133,17 +133,17 @@ class InterpreterExecutor:
             raise lost()
         return self._box
 
-    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> InterruptOutcome:
         if self._box is None or boot != self._boot:
             return "idle"
         return await self._box.interrupt(msg_id, timeout_s)
 
-    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> Reaction:
         if self._box is None or boot != self._boot:
             return "unknown"
         return await self._box.reaction(timeout_s)
 
-    async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
+    async def restart(self, boot: str, reason: RestartReason, timeout_s: float) -> None:
         """The session goes, with its files: Azure restarts no interpreter. Where it can't end
         sessions, ours exits.
         """
@@ -159,7 +159,7 @@ class InterpreterExecutor:
             raise PoolUnreachable("The pool did not confirm in time that the session ended.")
         self._ending.result()
 
-    async def _end_boot(self, box: Box | None, reason: str) -> None:
+    async def _end_boot(self, box: Box | None, reason: RestartReason) -> None:
         if box is not None:
             box.ending = True
         try:
@@ -171,13 +171,15 @@ class InterpreterExecutor:
         if box is not None and not box.over:
             await box.killed(told, cause)
 
-    async def _end_plain(self, plain: PlainCells, reason: str) -> None:
+    async def _end_plain(self, plain: PlainCells, reason: RestartReason) -> None:
         async with plain.ending:
             await self._pool.end_session(END_S)
             if reason == "interrupt":
                 plain.ended("stopped", _CANT_INTERRUPT + _GONE)
 
-    async def _end(self, box: Box | None, reason: str, timeout_s: float) -> tuple[str, str]:
+    async def _end(
+        self, box: Box | None, reason: RestartReason, timeout_s: float
+    ) -> tuple[EndReason, str]:
         """Reason and cause of the boot's end."""
         try:
             await self._pool.end_session(timeout_s)

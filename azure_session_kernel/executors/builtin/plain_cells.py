@@ -21,7 +21,7 @@ from ...common.errors import (
     UnexpectedAnswer,
 )
 from ...pool.retry import retry
-from ...wire import BootEnded, Message
+from ...wire import BootEnded, EndReason, Message
 from ..base import ExecutorEvents
 from ..log_reader import lost
 from ..plain import Counter, Failure, PlainResult, PythonError, begun, ended
@@ -67,7 +67,7 @@ class PlainCells:
             else:
                 self._tell(answers(message))
 
-    def ended(self, reason: str, cause: str) -> None:
+    def ended(self, reason: EndReason, cause: str) -> None:
         """Ends the running cell, too, which can't be ended otherwise."""
         if not self.over:
             self.over = True

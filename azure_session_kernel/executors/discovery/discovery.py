@@ -24,9 +24,9 @@ from ...common.errors import CredentialError, PoolError
 from ...pool.client import PoolClient
 from ...pool.endpoints import Endpoint
 from ...pool.failures import OUR_SOURCE
-from ...wire import Hello, Message
+from ...wire import Hello, InterruptOutcome, Message, Reaction, RestartReason
 from ..adapter.executor import AdapterExecutor
-from ..base import DEFAULT_EXECUTE_PATH, Described, Executor, ExecutorContext, Stdin
+from ..base import DEFAULT_EXECUTE_PATH, Described, Executor, ExecutorContext, ExecutorName, Stdin
 from ..oneshot.api import FieldsWanted
 from ..session_files import SessionFiles
 from .known_kinds import Known, KnownKinds
@@ -45,8 +45,8 @@ def is_builtin(endpoint: Endpoint) -> bool:
     return endpoint.kind == "builtin" or _POOL_PATH in endpoint.url.lower()
 
 
-def make_executor(kind: str, client: PoolClient, context: ExecutorContext) -> Executor:
-    """The executor of that name. :param kind: as in ``AZURE_SESSION_EXECUTOR``.
+def make_executor(kind: ExecutorName, client: PoolClient, context: ExecutorContext) -> Executor:
+    """The executor of that name.
 
     Most pools need one of them: the others are not imported, since a kernel's start waits for it.
     """
@@ -62,7 +62,7 @@ def make_executor(kind: str, client: PoolClient, context: ExecutorContext) -> Ex
 
             _name_unused(context.arguments)
             return OneShotExecutor(client, context)
-        case _:
+        case "auto":
             return DiscoveringExecutor(client, context)
 
 
@@ -94,7 +94,7 @@ class DiscoveringExecutor:
         self.reason = ""
 
     @property
-    def name(self) -> str:
+    def name(self) -> ExecutorName:
         return self._chosen.name if self._chosen is not None else "auto"
 
     @property
@@ -200,13 +200,13 @@ class DiscoveringExecutor:
     async def send(self, boot: str, messages: Sequence[Message], budget_s: float) -> None:
         await self._it.send(boot, messages, budget_s)
 
-    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> InterruptOutcome:
         return await self._it.interrupt(boot, msg_id, timeout_s)
 
-    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> Reaction:
         return await self._it.reaction(boot, msg_id, timeout_s)
 
-    async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
+    async def restart(self, boot: str, reason: RestartReason, timeout_s: float) -> None:
         await self._it.restart(boot, reason, timeout_s)
 
     def files(self, boot: str) -> SessionFiles:

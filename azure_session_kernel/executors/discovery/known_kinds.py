@@ -16,6 +16,7 @@ from typing import Any, Final
 from ...common.errors import StateUnusable
 from ...common.private_files import state_dir, write_private
 from ...pool.endpoints import is_path
+from ..base import ExecutorName
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +26,9 @@ _MAX_BYTES: Final = 100_000
 
 @dataclass(frozen=True)
 class Known:
-    """:ivar kind: as in ``AZURE_SESSION_EXECUTOR``. :ivar path: what one-shot cells are posted to,
-    else "".
-    """
+    """:ivar path: what one-shot cells are posted to, else ""."""
 
-    kind: str
+    kind: ExecutorName
     path: str = ""
 
 
@@ -41,7 +40,9 @@ class KnownKinds:
 
     def get(self, url: str) -> Known | None:
         entry = self._read().get(_key(url))
-        kind, path = (entry.get("kind"), entry.get("path", "")) if isinstance(entry, dict) else "  "
+        if not isinstance(entry, dict):
+            return None
+        kind, path = entry.get("kind"), entry.get("path", "")
         if kind not in ("interpreter", "oneshot") or not isinstance(path, str):
             return None
         if path and not is_path(path):

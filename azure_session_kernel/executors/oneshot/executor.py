@@ -28,7 +28,15 @@ from ...common.errors import (
 from ...common.owned_tasks import OwnedTasks
 from ...pool.client import PoolClient
 from ...pool.retry import retry
-from ...wire import PROTOCOL_VERSION, BootEnded, Hello, Message
+from ...wire import (
+    PROTOCOL_VERSION,
+    BootEnded,
+    Hello,
+    InterruptOutcome,
+    Message,
+    Reaction,
+    RestartReason,
+)
 from ..base import ExecutorContext, Stdin
 from ..plain import Counter, PlainResult, begun, ended
 from ..plain_requests import answers
@@ -82,7 +90,7 @@ class OneShotExecutor:
     :ivar pool: what is known of the pool, and the requests to it.
     """
 
-    name = "oneshot"
+    name: Final = "oneshot"
 
     def __init__(self, client: PoolClient, context: ExecutorContext) -> None:
         self._client, self._context = client, context
@@ -224,7 +232,7 @@ class OneShotExecutor:
 
     # -- the end of a cell, and of the session ----------------------------------------------------
 
-    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def interrupt(self, boot: str, msg_id: str | None, timeout_s: float) -> InterruptOutcome:
         """Such a pool has no signal: the request is abandoned and the session stopped."""
         cell = self._cells.get(msg_id) if msg_id else next(iter(self._cells.values()), None)
         if cell is None:
@@ -234,7 +242,7 @@ class OneShotExecutor:
             self._tasks.start(self._interrupt(cell))
         return "signalled"
 
-    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> str:
+    async def reaction(self, boot: str, msg_id: str | None, timeout_s: float) -> Reaction:
         return "unknown"  # the first interrupt has ended the cell
 
     async def _interrupt(self, cell: _Cell) -> None:
@@ -261,7 +269,7 @@ class OneShotExecutor:
         boot, self._boot, self._counter = self._boot, new_boot(), Counter()
         self._events.on_boot_ended(boot, BootEnded(1, "stopped", ""))
 
-    async def restart(self, boot: str, reason: str, timeout_s: float) -> None:
+    async def restart(self, boot: str, reason: RestartReason, timeout_s: float) -> None:
         """Where nothing is kept and nothing runs, every cell begins anew as it is."""
         if self.pool.keeps is False and not self._cells:
             return
