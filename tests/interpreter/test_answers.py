@@ -13,7 +13,7 @@ from azure_session_kernel.common.errors import PoolError, UnexpectedAnswer
 from azure_session_kernel.executors.builtin.azure import LIMIT_S, VERSIONS, BuiltinPool, Execution
 from azure_session_kernel.executors.builtin.code import carrying, installing, said
 from azure_session_kernel.executors.builtin.delivery import MAX_CODE_CHARS
-from azure_session_kernel.executors.builtin.limit import with_limit
+from azure_session_kernel.executors.builtin.failures import with_limit
 from azure_session_kernel.executors.builtin.opening import open_interpreter
 from azure_session_kernel.executors.builtin.plain_cells import plain_result
 from azure_session_kernel.executors.plain import ended

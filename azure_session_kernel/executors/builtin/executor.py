@@ -161,12 +161,12 @@ class InterpreterExecutor:
 
     async def _end_boot(self, box: Box | None, reason: RestartReason) -> None:
         if box is not None:
-            box.ending = True
+            box.boot.ending = True
         try:
             told, cause = await self._end(box, reason, END_S)
         except BaseException:
             if box is not None:
-                box.ending = False
+                box.boot.ending = False
             raise
         if box is not None and not box.over:
             await box.killed(told, cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ...common.errors import (
@@ -16,9 +17,11 @@ from ...common.errors import (
 from ...wire import Message
 from ..log_reader import lost
 from ..plain import PlainResult, ended, reply, status
-from .azure import Execution
+from .azure import LIMIT_S, Execution
 from .delivery import Delivery
 
+#: Nearer to the ceiling than so many seconds, an interrupt that nobody asked for is the pool's.
+NEAR_S: Final = 15.0
 #: Why an interpreter that was not ended from here has ended.
 DIED: Final = "It ran out of memory, crashed, or was killed."
 
@@ -82,3 +85,21 @@ def busy(execution: Execution) -> PoolUnavailable:
         f"The session is busy with an earlier cell ({execution.excerpt}).",
         fix="Wait until that cell is over, or restart the kernel.",
     )
+
+
+def with_limit(message: Message, running_s: float) -> Message:
+    """``message``, and when it is the end of a cell that the pool interrupted, why."""
+    content = message.content
+    if message.msg_type not in ("error", "execute_reply") or running_s < LIMIT_S - NEAR_S:
+        return message
+    lines = content.get("traceback")
+    if content.get("ename") != "KeyboardInterrupt" or not isinstance(lines, list):
+        return message
+    return replace(message, content={**content, "traceback": [*lines, *_limit()]})
+
+
+def _limit() -> list[str]:
+    return [
+        f"The pool ended this cell: one execution of a built-in pool may take {LIMIT_S} s.",
+        "  Split the cell, or use a pool with a container of your own, which has no such limit.",
+    ]
