@@ -112,8 +112,11 @@ class HintedMessages:
         try:
             return await within(in_daemon_thread(work), LOOK_S)
         except asyncio.TimeoutError:
-            self._given_up.add(hint)
-            return message
+            pass
+        except Exception:  # what waits behind it must come all the same
+            log.exception("looking for what a cell misses failed")
+        self._given_up.add(hint)
+        return message
 
 
 @dataclass(frozen=True)

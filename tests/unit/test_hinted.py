@@ -108,6 +108,18 @@ async def test_a_look_that_takes_too_long_is_given_up_for_the_reply_too(
     far_away.gate.set()
 
 
+async def test_a_look_that_fails_holds_nothing_up(
+    far_away: FarAway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(folder: Path, name: str) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(missing, "pattern_of", fail)
+    far_away.send()
+    await far_away.shown.until("stream", "error", "execute_reply", "status", "gap")
+    assert "looking for what a cell misses failed" in caplog.text
+
+
 async def test_the_end_of_a_boot_waits_for_no_look(far_away: FarAway) -> None:
     far_away.send()
     assert far_away.messages.on_boot_over("b-1", SessionLost("It is gone."))
