@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from azure_session_kernel.executors.builtin import box
+from azure_session_kernel.executors.builtin import inbox
 from azure_session_kernel.interpreter import place
 from azure_session_kernel.interpreter.place import Place
 
@@ -35,7 +35,7 @@ async def test_files_that_were_read_are_removed_while_a_cell_runs(
     pool: RunningPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However little is in them."""
-    monkeypatch.setattr(box, "ACKNOWLEDGE_FILES", 3)
+    monkeypatch.setattr(inbox, "ACKNOWLEDGE_FILES", 3)
     code = (
         "import glob, time\nlog = get_ipython().kernel.session.send.__self__.log\n"
         "for i in range(9): print(i, flush=True); log.flush()\n"
