@@ -104,6 +104,9 @@ def isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
         directories = _jupyter_dirs(tmp_path_factory.mktemp("jupyter"))
         for name, directory in directories.items():
             patch.setenv(name, directory)
+        # What comes after a loss is looked at on the same kernel (tests/kernel/test_death.py has
+        # the default).
+        patch.setenv("AZURE_SESSION_ON_DEATH", "restart")
         yield directories
 
 

@@ -29,6 +29,7 @@ _OPTIONS = {
     "credential": settings.CREDENTIAL,
     "scope": settings.SCOPE,
     "on_shutdown": settings.ON_SHUTDOWN,
+    "on_death": settings.ON_DEATH,
 }
 
 

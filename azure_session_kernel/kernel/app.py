@@ -154,7 +154,7 @@ class AzureSessionKernelApp(IPKernelApp):
         super().start()  # type: ignore[no-untyped-call]
 
     async def _watch_for_the_end(self) -> None:
-        ended = asyncio.Event()
+        ended = self.kernel.over
         if sys.platform != "win32":
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         parent = Parent(self.parent_handle)

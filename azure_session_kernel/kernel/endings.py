@@ -25,6 +25,7 @@ class Endings:
     """The ``EndsRequests`` (see ``requests.py``) of a kernel.
 
     :param take_arrived: reads what front ends have sent by now.
+    :param on_ended: told of each request that is over.
     :ivar working: the tasks at work on requests, by msg_id; they end with them.
     """
 
@@ -35,9 +36,10 @@ class Endings:
         lanes: Lanes,
         counts: Counts,
         take_arrived: Callable[[], object],
+        on_ended: Callable[[Request], None] = lambda request: None,
     ) -> None:
         self._front, self._requests, self._lanes = front, requests, lanes
-        self._counts, self._take_arrived = counts, take_arrived
+        self._counts, self._take_arrived, self._on_ended = counts, take_arrived, on_ended
         self.working: dict[str, asyncio.Task[None]] = {}
         self._undelivered = ""
 
@@ -58,6 +60,7 @@ class Endings:
             self._front.idle(request)
         finally:
             request.on(Event.ENDED)
+            self._on_ended(request)
 
     def fail(self, request: Request, error: SessionKernelError) -> None:
         if request.over.is_set():

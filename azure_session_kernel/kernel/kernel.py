@@ -88,6 +88,8 @@ class AzureSessionKernel(Kernel):
         self._requests = RequestTable()
         self._lanes = Lanes(self._handle)
         self._comms = CommQueue(self._send_comms)
+        self.over = asyncio.Event()
+        """Set when the kernel is to end, though nobody has asked for it."""
         self._tasks, self._answering, self._inputs = (OwnedTasks(self.log) for _ in range(3))
         folder = Path.cwd()
         self._counts = Counts()
@@ -97,6 +99,7 @@ class AzureSessionKernel(Kernel):
             self._lanes,
             self._counts,
             self.shell_stream.flush,  # type: ignore[union-attr]
+            self._on_ended,
         )
         self._messages = SessionMessages(
             self._front, self._requests, self._counts, self._ends, self
@@ -267,6 +270,22 @@ class AzureSessionKernel(Kernel):
             if isinstance(error, PoolError | CredentialError):  # else its boot's end tells
                 for cell in [cell for cell in self._requests.running_cells() if cell.has_asked]:
                     self._ends.fail(cell, _no_answer(error))
+
+    # -- the end of the variables -----------------------------------------------------------------
+
+    def _on_ended(self, request: Request) -> None:
+        if request.is_execute:
+            # Whoever ends a cell may take note of a loss just after that.
+            asyncio.get_running_loop().call_soon(self._end_with_the_variables)
+
+    def _end_with_the_variables(self) -> None:
+        """A runner must see a dead kernel, as it would a local one: cells that ran on in an empty
+        interpreter would say nothing of what they test. What it sends now is not answered.
+        """
+        if self._notebook.is_dead and not self._requests and not self.over.is_set():
+            self.log.warning("the kernel ends with its variables (AZURE_SESSION_ON_DEATH)")
+            self.shell_stream.stop_on_recv()  # type: ignore[union-attr]
+            self.over.set()
 
     # -- interrupt and shutdown -------------------------------------------------------------------
 

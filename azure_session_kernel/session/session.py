@@ -248,11 +248,13 @@ class NotebookSession:
                 await self._call(opening.executor.send(hello.boot, messages, budget_s))
             except SessionLost as error:
                 self._forget_boot(hello.boot)
-                if runs_code:
-                    self._variables.told()
                 self._deaths.ended()
                 if had_variables:
+                    if runs_code:
+                        self._variables.told()
                     raise
+                if runs_code:
+                    self._variables.moved()
                 if self._deaths.too_many:
                     raise keeps_ending(self._deaths.in_a_row, error.cause) from error
                 await asyncio.sleep(self._deaths.pause_s())
@@ -315,6 +317,16 @@ class NotebookSession:
                 self._variables.will_be_in(hello.boot)
             return result
         raise SessionLost("The session ended while this cell used it.", fix="Run the cell again.")
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the variables are gone, a cell has said so, and the kernel is to end with them,
+        as a local one does (``AZURE_SESSION_ON_DEATH``).
+        """
+        if not self._variables.lost or self._opening is None:
+            return False
+        asked = self._opening.settings.on_death
+        return asked == "die" or (asked == "auto" and self._opening.scope.kind == "kernel")
 
     async def usage(self, boot: str, timeout_s: float) -> dict[str, Any]:
         """The content of a ``usage_reply``. :raises asyncio.TimeoutError: :raises PoolError:"""

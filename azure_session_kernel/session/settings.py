@@ -37,21 +37,25 @@ TOKEN_SCOPE: Final = "AZURE_SESSION_TOKEN_SCOPE"  # noqa: S105 - a name, not a t
 SCOPE: Final = "AZURE_SESSION_SCOPE"
 IDENTIFIER: Final = "AZURE_SESSION_IDENTIFIER"
 ON_SHUTDOWN: Final = "AZURE_SESSION_ON_SHUTDOWN"
+ON_DEATH: Final = "AZURE_SESSION_ON_DEATH"
 ALLOWED_HOSTS: Final = "AZURE_SESSION_ALLOWED_HOSTS"
 UPLOAD: Final = "AZURE_SESSION_UPLOAD"
 
 ScopeSetting = Literal["auto", "notebook", "kernel"]
 OnShutdown = Literal["stop", "keep"]
+OnDeath = Literal["auto", "die", "restart"]
 
 _EXECUTORS: Final[tuple[ExecutorName, ...]] = get_args(ExecutorName)
 _SCOPES: Final[tuple[ScopeSetting, ...]] = get_args(ScopeSetting)
 _ON_SHUTDOWN: Final[tuple[OnShutdown, ...]] = get_args(OnShutdown)
+_ON_DEATH: Final[tuple[OnDeath, ...]] = get_args(OnDeath)
 #: The values that a setting can have; the first is its default.
 ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     EXECUTOR: _EXECUTORS,
     CREDENTIAL: tuple(CREDENTIALS),
     SCOPE: _SCOPES,
     ON_SHUTDOWN: _ON_SHUTDOWN,
+    ON_DEATH: _ON_DEATH,
 }
 W = TypeVar("W", bound=str)
 
@@ -68,6 +72,7 @@ class Settings:
     :ivar execute_path: what one-shot cells are posted to; begins with ``/``.
     :ivar identifier: the value the user fixed, or None to derive one (design, 5).
     :ivar allowed_hosts: further hosts the token may go to, exact or ``*.suffix``.
+    :ivar on_death: whether the kernel ends with the variables; ``auto``: in a kernel's own session.
     :ivar upload: patterns of files that a fresh session gets before its first cell.
     :ivar env: environment variables for the interpreter.
     """
@@ -81,6 +86,7 @@ class Settings:
     identifier: str | None
     on_shutdown: OnShutdown
     allowed_hosts: tuple[str, ...]
+    on_death: OnDeath = "auto"
     upload: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -105,6 +111,7 @@ class Settings:
             identifier=_identifier(_get(environ, IDENTIFIER)),
             on_shutdown=_choice(environ, ON_SHUTDOWN, _ON_SHUTDOWN),
             allowed_hosts=hosts,
+            on_death=_choice(environ, ON_DEATH, _ON_DEATH),
             upload=_upload(_get(environ, UPLOAD)),
             env=variables_for_session(environ, _get(environ, ENV)),
         )

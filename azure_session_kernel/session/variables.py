@@ -17,6 +17,8 @@ class Variables:
     def __init__(self) -> None:
         self._boot = ""
         self.cause = ""
+        self.lost = False
+        """Whether a cell has told that some were gone."""
 
     def are_in(self, boot: str) -> bool:
         return self._boot == boot
@@ -45,4 +47,9 @@ class Variables:
 
     def told(self) -> None:
         """A cell's error says that they are gone."""
+        self.lost = self.lost or bool(self._boot)
+        self._boot = ""
+
+    def moved(self) -> None:
+        """The boot that was to get them is gone before it had any."""
         self._boot = ""

@@ -35,6 +35,7 @@ class World:
             "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
             "TMPDIR": str(root),
             "AZURE_SESSION_POOL_ENDPOINT": "local",
+            "AZURE_SESSION_ON_DEATH": "restart",  # a cell after a loss is a kernel's to judge
         }
         self.record = data / "azure-session-kernel" / "local-pool.json"
         self.pool = self._start_pool(ready_sessions, max_sessions)

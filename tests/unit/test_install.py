@@ -61,7 +61,7 @@ def test_an_empty_prefix_is_refused_and_replaces_nothing(
 
 def test_options_become_variables(tmp_path: Path) -> None:
     options = ["--executor", "adapter", "--credential", "default"]
-    options += ["--scope", "kernel", "--on-shutdown", "keep"]
+    options += ["--scope", "kernel", "--on-shutdown", "keep", "--on-death", "die"]
     assert install("--prefix", str(tmp_path), *options) == 0
     assert read_back(kernels_below(tmp_path)).env == {
         "AZURE_SESSION_POOL_ENDPOINT": ENDPOINT,
@@ -69,6 +69,7 @@ def test_options_become_variables(tmp_path: Path) -> None:
         "AZURE_SESSION_CREDENTIAL": "default",
         "AZURE_SESSION_SCOPE": "kernel",
         "AZURE_SESSION_ON_SHUTDOWN": "keep",
+        "AZURE_SESSION_ON_DEATH": "die",
     }
 
 

@@ -46,6 +46,7 @@ def test_every_variable_is_read() -> None:
         AZURE_SESSION_SCOPE="kernel",
         AZURE_SESSION_IDENTIFIER="my-session",
         AZURE_SESSION_ON_SHUTDOWN="keep",
+        AZURE_SESSION_ON_DEATH="restart",
         AZURE_SESSION_ALLOWED_HOSTS="a.example, *.B.example",
     )
     assert settings.executor == "adapter"
@@ -55,6 +56,7 @@ def test_every_variable_is_read() -> None:
     assert settings.scope == "kernel"
     assert settings.identifier == "my-session"
     assert settings.on_shutdown == "keep"
+    assert settings.on_death == "restart"
     assert settings.allowed_hosts == ("a.example", "*.b.example")
 
 
@@ -113,6 +115,7 @@ def test_a_host_the_user_allowed_is_accepted() -> None:
         ("AZURE_SESSION_CREDENTIAL", "managed-identity"),
         ("AZURE_SESSION_SCOPE", "auto, notebook, kernel"),
         ("AZURE_SESSION_ON_SHUTDOWN", "stop, keep"),
+        ("AZURE_SESSION_ON_DEATH", "auto, die, restart"),
     ],
 )
 def test_a_wrong_choice_names_the_variable_and_the_allowed_values(name: str, allowed: str) -> None:
