@@ -320,7 +320,9 @@ class Boot:
     def _take_frames(self, channel: str, frames: list[bytes]) -> None:
         """Whatever the user's process sends, the channel must not fall silent."""
         try:
-            _, message = decode_frames(self._session, channel, frames, self.log.most_bytes)
+            _, message = decode_frames(
+                self._session, channel, frames, self.log.most_bytes, raw=True
+            )
         except ContentUnreadable as error:
             self._take_unreadable(error.message, frames, str(error))
             return
@@ -343,7 +345,7 @@ class Boot:
             self._iopub_seen.set()
         if message.parent_id.startswith(_OWN_ID):
             if message.msg_type == "kernel_info_reply":
-                self.info = message.content
+                self.info = dict(message.content)
             if message.msg_type == ENVIRONMENT_REPLY:
                 self._environment_set.set()
             if message.msg_type == REACTION_REPLY:

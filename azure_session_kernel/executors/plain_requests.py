@@ -51,7 +51,7 @@ def _content(request: Message) -> dict[str, Any]:
         case "comm_info_request":
             return {"status": "ok", "comms": {}}
         case "debug_request":
-            return _debugger_refusal(asked)
+            return _debugger_refusal(dict(asked))
         case "create_subshell_request" | "delete_subshell_request" | "list_subshell_request":
             return refusal(NO_SUBSHELLS)
         case "usage_request":

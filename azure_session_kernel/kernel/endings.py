@@ -94,7 +94,7 @@ class Endings:
         if request.is_execute:
             content |= self._publish_error(request, error)
         if request.message.msg_type == "debug_request":
-            content |= _debugger_failure(request.message.content, error)
+            content |= _debugger_failure(dict(request.message.content), error)
         if request.is_comm:
             if str(error) != self._undelivered:  # widgets send many of them
                 log.warning("a %s was not delivered: %s", request.message.msg_type, error)

@@ -41,17 +41,17 @@ class FrontEnd:
     def publish(
         self,
         msg_type: str,
-        content: dict[str, Any],
+        content: dict[str, Any] | bytes,
         parent_header: dict[str, Any] | None,
         *,
         metadata: dict[str, Any] | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> None:
-        """On IOPub, to every front end."""
+        """On IOPub, to every front end. :param content: as JSON where it is bytes."""
         self._session.send(
             self._iopub,
             msg_type,
-            content,
+            content,  # type: ignore[arg-type]  # bytes are relayed as they are
             parent=parent_header,
             ident=f"kernel.{self._ident}.{msg_type}".encode(),
             buffers=list(buffers) or None,
@@ -66,7 +66,7 @@ class FrontEnd:
         """An output as the session sent it."""
         self.publish(
             message.msg_type,
-            message.content,
+            message.raw or dict(message.content),
             parent_header,
             metadata=message.metadata,
             buffers=message.buffers,
@@ -85,7 +85,7 @@ class FrontEnd:
         self._session.send(
             self._streams[request.channel],
             reply.msg_type,
-            reply.content,
+            dict(reply.content),
             parent=request.message.header,
             ident=request.idents,
             metadata=reply.metadata,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
-from ..wire import Message, dump, load
+from ..wire import LogMessage, Message, decode_line, encode_line
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class LastOutputs:
     def _keep(self, message: Message) -> None:
         try:
             too_large = message.size_bytes > 2 * self._limit  # encoding it would take its time
-            data = b"" if too_large else dump([message.msg_type, message.content, message.metadata])
+            data = b"" if too_large else _as_line(message)
         except (ValueError, RecursionError, MemoryError) as error:
             log.info("an output is not kept for %%session last: %s", type(error).__name__)
             self.complete = False
@@ -118,6 +119,13 @@ def _size(data: bytes, buffers: tuple[bytes, ...]) -> int:
     return _ENTRY_BYTES + len(data) + sum(map(len, buffers))
 
 
+def _as_line(message: Message) -> bytes:
+    header = {"msg_id": "last", "msg_type": message.msg_type}
+    kept = replace(message, channel="iopub", header=header, parent_header={}, buffers=())
+    return encode_line(LogMessage(1, kept))
+
+
 def _message(data: bytes, buffers: tuple[bytes, ...]) -> Message:
-    msg_type, content, metadata = load(data)
-    return Message("iopub", {"msg_type": msg_type}, content, metadata=metadata, buffers=buffers)
+    line = decode_line(data)
+    assert isinstance(line, LogMessage)  # noqa: S101
+    return replace(line.message, buffers=buffers)

@@ -35,7 +35,7 @@ class Questions:
         self._open[message.msg_id] = answer
         try:
             await send(message)
-            return (await within(answer, timeout_s)).content
+            return dict((await within(answer, timeout_s)).content)
         finally:
             del self._open[message.msg_id]
 

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .json_text import BeyondDecoder, WireError, dump, load, object_at, short_text
+import msgspec
+
+from .decoded_size import why_not
+from .json_text import (
+    BeyondDecoder,
+    WireError,
+    dump,
+    load,
+    object_at,
+    short_text,
+)
 from .limits import MAX_LINE_BYTES
-from .messages import Message, message_as_json, message_from_json
+from .messages import (
+    CHANNELS,
+    DISPLAYS,
+    Message,
+    message_as_json,
+    message_from_json,
+    undecoded,
+)
 from .words import END_REASONS, EndReason, word
 
 
@@ -80,6 +97,10 @@ LogLine = LogMessage | BootEnded | Gap | Oversized | KeepAlive | EndOfRead | Sup
 
 def encode_line(line: LogLine) -> bytes:
     """One log line with its newline."""
+    if isinstance(line, LogMessage) and (raw := line.message.raw):
+        without = replace(line, message=replace(line.message, content={}))
+        around = dump(_line_as_json(without)).removesuffix(b"{}}")  # the content comes last
+        return b"".join((around, raw, b"}\n"))
     return dump(_line_as_json(line)) + b"\n"
 
 
@@ -128,11 +149,61 @@ _HEAD_BYTES: Final = 1024 * 1024
 _BEHIND_HEADERS: Final = re.compile(rb',\s*"metadata"\s*:')
 
 
+class _MessageLine(msgspec.Struct):
+    """A line with a message, whose content is not decoded."""
+
+    n: int
+    channel: str
+    header: dict[str, Any]
+    content: msgspec.Raw
+    parent_header: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    buffers: tuple[bytes, ...] = ()
+    event: Any = None
+
+
+_MESSAGE_LINE: Final = msgspec.json.Decoder(_MessageLine)
+_CONTENT: Final = msgspec.json.Decoder(dict[str, Any])
+
+
+def _message_line(data: bytes) -> LogMessage | None:
+    """The quick way for what is as it should be; None leaves the line to the careful one."""
+    try:
+        line = _MESSAGE_LINE.decode(data)
+        msg_id, msg_type = line.header.get("msg_id"), line.header.get("msg_type")
+        names = isinstance(msg_id, str) and isinstance(msg_type, str) and msg_id and msg_type
+        if not names or line.n < 1 or line.event is not None or line.channel not in CHANNELS:
+            return None
+        content: Mapping[str, Any] | None
+        if line.channel == "iopub" and msg_type in DISPLAYS:
+            content = undecoded(bytes(line.content))
+        else:
+            content = _CONTENT.decode(line.content)
+        if content is None:
+            return None
+    except (msgspec.DecodeError, RecursionError, MemoryError):
+        return None
+    message = Message(
+        line.channel,
+        line.header,
+        content,
+        line.parent_header,
+        line.metadata,
+        line.buffers,
+        size_bytes=len(data),
+    )
+    return LogMessage(line.n, message)
+
+
 def decode_line(data: bytes) -> LogLine:
     """One line without its newline.
 
     :raises WireError: when it is not a log line of protocol v1.
     """
+    if reason := why_not(data):
+        return _in_place_of(data, reason)
+    if (line := _message_line(data)) is not None:
+        return line
     try:
         value = load(data)
     except BeyondDecoder as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .json_text import WireError, bytes_from_base64, object_at
+from .json_text import WireError, bytes_from_base64, load_object, may_be_relayed, object_at
 
 CHANNELS: Final = frozenset({"shell", "control", "stdin", "iopub"})
 #: Channels that a kernel may send on.
@@ -25,6 +25,8 @@ _REPLIES: Final = frozenset(
         "connect_reply",
     }
 )
+#: Of these nobody on the way looks into the content, so it travels as the JSON that it came as.
+DISPLAYS: Final = frozenset({"display_data", "update_display_data", "execute_result"})
 #: Message types of the Jupyter spec (protocol 5.5) that a session may send, by channel. The control
 #: channel takes all requests of the shell channel, and some of its own.
 RECEIVABLE: Final[Mapping[str, frozenset[str]]] = {
@@ -59,6 +61,30 @@ RECEIVABLE: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+class Undecoded(Mapping[str, Any]):
+    """An object that is decoded when somebody looks into it. :param raw: valid JSON of it."""
+
+    __slots__ = ("_value", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._value: dict[str, Any] | None = None
+
+    def _decoded(self) -> dict[str, Any]:
+        if self._value is None:
+            self._value = load_object(self.raw)
+        return self._value
+
+    def __getitem__(self, key: str) -> Any:
+        return self._decoded()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._decoded())
+
+    def __len__(self) -> int:
+        return len(self._decoded())
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One Jupyter message and its channel.
@@ -68,7 +94,7 @@ class Message:
 
     channel: str
     header: dict[str, Any]
-    content: dict[str, Any]
+    content: Mapping[str, Any]
     parent_header: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     buffers: tuple[bytes, ...] = ()
@@ -86,6 +112,18 @@ class Message:
     def parent_id(self) -> str:
         return str(self.parent_header.get("msg_id", ""))
 
+    @property
+    def raw(self) -> bytes:
+        """Its content in one line of JSON, where nobody has had to decode it; b"" elsewhere."""
+        return self.content.raw if isinstance(self.content, Undecoded) else b""
+
+
+def undecoded(data: bytes) -> Undecoded | None:
+    """:param data: valid JSON. None where it is no object, begins with a blank, or may not be
+    relayed as it is.
+    """
+    return Undecoded(data) if data[:1] == b"{" and may_be_relayed(data) else None
+
 
 def message_as_json(message: Message) -> dict[str, Any]:
     return {
@@ -93,8 +131,8 @@ def message_as_json(message: Message) -> dict[str, Any]:
         "header": message.header,
         "parent_header": message.parent_header,
         "metadata": message.metadata,
-        "content": message.content,
         "buffers": [base64.b64encode(buffer).decode("ascii") for buffer in message.buffers],
+        "content": dict(message.content),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -179,7 +180,7 @@ def test_the_largest_body_that_a_kernel_sends_whole_is_accepted(kernel: Kernel) 
     request = execute_request("")
     body = {"boot": kernel.boot, "reader": kernel.reader, "messages": [message_as_json(request)]}
     room = MAX_BODY_BYTES - len(dump(body))
-    request.content["code"] = "#" * room
+    request = replace(request, content={**request.content, "code": "#" * room})
     kernel.send(request)
     kernel.finish(request)
 

@@ -174,4 +174,4 @@ def error_of(messages: list[Message]) -> dict[str, Any]:
     (reply,) = [m.content for m in messages if m.msg_type == "execute_reply"]
     for key in ("ename", "evalue", "traceback"):
         assert error[key] == reply[key]
-    return error
+    return dict(error)

@@ -113,7 +113,7 @@ def _failed(stderr: str = "", **more: Any) -> Execution:
 def _error_of(execution: Execution) -> dict[str, Any]:
     messages = ended(cell("1"), plain_result(execution), 1)
     (error,) = [m.content for m in messages if m.msg_type == "error"]
-    return error
+    return dict(error)
 
 
 def test_a_failure_without_a_reason_says_what_was_received() -> None:

@@ -55,7 +55,7 @@ class Heard(Nobody):
             self.over.set()
 
     def content(self, msg_type: str) -> dict[str, Any]:
-        return next(m.content for m in reversed(self.messages) if m.msg_type == msg_type)
+        return next(dict(m.content) for m in reversed(self.messages) if m.msg_type == msg_type)
 
 
 async def _run(executor: OneShotExecutor, heard: Heard, boot: str, code: str) -> None:

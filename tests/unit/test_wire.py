@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jupyter_client.session import Session
 
 from azure_session_kernel import wire
 from azure_session_kernel.wire import (
@@ -32,6 +33,7 @@ from azure_session_kernel.wire import (
     decoded_size,
 )
 from azure_session_kernel.wire.words import END_REASONS
+from azure_session_kernel.wire.zmq_messages import ContentUnreadable, decode_frames
 
 #: Every code point, lone surrogates included.
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -236,6 +238,66 @@ def test_a_large_message_passes_whatever_is_in_its_texts(value: Any) -> None:
     line = wire.decode_line(_shown(wire.dump(value)))
     assert isinstance(line, LogMessage)
     assert line.message.content == {"data": value}
+
+
+def test_the_content_of_a_display_stays_as_it_came() -> None:
+    value = b'[1.0e+2, "\\u00e9", {"b":1,"a":[]}]'
+    line = wire.decode_line(_shown(value))
+    assert isinstance(line, LogMessage)
+    assert line.message.raw == b'{"data":%s}' % value
+    assert line.message.content == {"data": [100.0, "é", {"b": 1, "a": []}]}
+    again = wire.encode_line(line)
+    assert line.message.raw in again
+    assert wire.decode_line(again[:-1]) == line
+
+
+#: JSON in a display, and what the careful way makes of it.
+NOT_RELAYED: dict[str, tuple[bytes, object]] = {
+    "half a character": (rb'"\ud800"', "\ud800"),
+    "not a number": (b"[NaN]", None),
+    "no UTF-8": (b'"\xff"', WireError),
+    "no JSON": (b"[1,]", WireError),
+    "too many digits": (b"1" * 5000, "it holds an integer of too many digits"),
+    "many digits in a text": (b'"%s"' % (b"1" * 5000), "1" * 5000),
+}
+
+
+@pytest.mark.parametrize(("value", "meant"), NOT_RELAYED.values(), ids=list(NOT_RELAYED))
+def test_a_display_that_a_front_end_could_not_read_is_not_relayed(
+    value: bytes, meant: object
+) -> None:
+    if meant is WireError:
+        with pytest.raises(WireError):
+            wire.decode_line(_shown(value))
+        return
+    line = wire.decode_line(_shown(value))
+    if isinstance(line, Oversized):
+        assert line.reason == meant
+        return
+    assert isinstance(line, LogMessage)
+    assert line.message.raw == b""
+    assert meant is None or line.message.content == {"data": meant}
+
+
+def _frames(session: Session, content: bytes, msg_type: str = "display_data") -> list[bytes]:
+    header = {"msg_id": "m", "msg_type": msg_type}
+    parts = [wire.dump(header), b"{}", b"{}", content]
+    return [b"<IDS|MSG>", session.sign(parts), *parts, b"\x00"]
+
+
+def test_frames_of_a_display_are_not_decoded_on_their_way() -> None:
+    session = Session(key=b"k")
+    shown = b'{"data": {"text/plain": "\xc3\xa9"}}'
+    _, message = decode_frames(session, "iopub", _frames(session, shown), raw=True)
+    assert (message.raw, message.buffers) == (shown, (b"\x00",))
+    for content, meant in ((b'{"a":\n1}', {"a": 1}), (b'{"a":"\xff"}', {"a": "\ufffd"})):
+        _, message = decode_frames(session, "iopub", _frames(session, content), raw=True)
+        assert (message.raw, message.content) == (b"", meant)
+    text = _frames(session, b'{"name": "stdout", "text": "1"}', "stream")
+    _, message = decode_frames(session, "iopub", text, raw=True)
+    assert (message.raw, message.content["text"]) == (b"", "1")
+    with pytest.raises(ContentUnreadable):
+        decode_frames(session, "iopub", _frames(session, b"[1]"), raw=True)
 
 
 @pytest.mark.parametrize("opened", [b"[", b'{"a":', b'{"[[[\\"":'])

@@ -139,7 +139,7 @@ class _Session:
             if left <= 0:
                 raise WireError(f"no reply within {within_s:.0f} s")
             await self.read(max(0.1, left), once=True)
-        return reply.content
+        return dict(reply.content)
 
     def _reply(self, msg_id: str) -> Message | None:
         return next(
