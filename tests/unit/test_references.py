@@ -1,4 +1,4 @@
-"""What code, tests and pages cite of docs/design.md and docs/azure.md is there."""
+"""What code, tests and pages cite of docs/design.md and docs/azure.md is there; so are modules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("azure_session_kernel", "benchmarks", "docs", "tests")
+FOLDERS = (*ROOT.glob("azure_session_*"), ROOT / "benchmarks", ROOT / "docs", ROOT / "tests")
 
 _NUMBER = r"(?:(?:row|rule|step)s? )?\d{1,2}(?:\.\d)?(?![\w.]*\d)"
 _MARK = r"(?: \((?!docs)[^)]*\))?"
@@ -23,7 +23,7 @@ _FORMER = re.compile(r"azure/README|\b[Dd]esign, *(?:\n\W*)?(?:sections?|rules?|
 @cache
 def texts() -> dict[str, str]:
     """Names and texts of whatever can cite, but for this file, which shows how."""
-    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.*")]
+    files = [path for folder in FOLDERS for path in folder.rglob("*.*")]
     return {
         str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
         for path in [*files, *ROOT.glob("*.md"), ROOT / "pyproject.toml"]
@@ -68,6 +68,16 @@ def test_every_citation_leads_to_a_part_of_the_page() -> None:
     ]
     assert [one for one in found if one[2] not in known[one[1]]] == []
     assert len(found) > 150
+
+
+def test_modules_that_pages_name_are_there() -> None:
+    package = ROOT / "azure_session_kernel"
+    rooms = "|".join(path.name for path in package.iterdir() if path.is_dir())
+    module = re.compile(rf"(?<![\w/.-])(?:azure_session_kernel/)?((?:{rooms})/[a-z_/]+\.py)\b")
+    pages = {name: text for name, text in texts().items() if name.endswith(".md")}
+    named = [(page, name) for page, text in pages.items() for name in module.findall(text)]
+    assert [one for one in named if not (package / one[1]).is_file()] == []
+    assert len(named) > 100
 
 
 def test_nothing_is_cited_by_a_former_name() -> None:
