@@ -46,7 +46,8 @@ def doctor(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Com
 
 def schema() -> dict[str, Any]:
     """The documented one."""
-    block = re.search(r"```json schema\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.S)
+    page = DOCUMENT.read_text(encoding="utf-8")
+    block = re.search(r"## `--json`\n.*?```json\n(.*?)```", page, re.S)
     assert block is not None
     found: dict[str, Any] = json.loads(block[1])
     return found
