@@ -26,7 +26,7 @@ _AT_REGION: Final = replace(_SILENT, path=KINDS["interpreter"].path)
 
 
 def always(status: int) -> tuple[dict[str, object], ...]:
-    """A fault plan: every request gets this status (bodies: ``fault_answers``)."""
+    """A fault plan: every request gets this status (bodies: ``faults/answers.py``)."""
     return ({"fault": "answer", "status": status, "every": 1},)
 
 

@@ -1,5 +1,4 @@
-"""What is wrong with a pool, found from outside: evidence, a table of causes, checks, reports.
+"""What is wrong with a pool, found from outside: ``checks/`` gather evidence, ``report/`` tells.
 
-``evidence``, ``dialects``, ``signs``, ``causes`` and ``table`` are pure: no I/O, standard library
-only. The kernel's own errors use them, too (``pool/failures.py``).
+What the evidence means is in ``causes/``, which the kernel's own errors ask, too.
 """

@@ -3,8 +3,9 @@
 It serves the same front as a custom-container session pool in Azure and forwards to session
 processes. It is not a security boundary: a session runs as the user who started the pool.
 
-``server`` runs it, ``app`` is the front, ``sessions`` decides who gets which session, ``process``
-is one session's process tree, ``forward`` and ``upstream`` carry one request to it.
+``front/server.py`` runs it, ``front/app.py`` is the front, ``sessions/sessions.py`` decides who
+gets which session, ``sessions/process.py`` is one session's tree of processes, ``front/forward.py``
+and ``front/upstream.py`` carry one request to it.
 """
 
 #: Said wherever one is started.

@@ -11,7 +11,15 @@ from .limits import MAX_ASSEMBLED_BYTES, MAX_BODY_BYTES, PART_BYTES
 
 
 def split_body(body: bytes, part_id: str, boot: str, reader: str) -> Iterator[bytes]:
-    """The bodies of the requests that carry ``body``: itself, or numbered parts of it."""
+    """The bodies of the requests that carry ``body``: itself, or numbered parts of it.
+
+    ``b'{"boot": …}'`` of 1 MiB at most comes back as it is. A larger one, of 1.2 MiB, becomes three
+    bodies, each with 512 KiB of it or what is left, in base64::
+
+        {"boot": "b-1", "reader": "r-1", "part": {"id": "p-1", "index": 0, "count": 3, "data": "…"}}
+
+    :param part_id: any text that no other body of this reader has.
+    """
     if len(body) <= MAX_BODY_BYTES:
         yield body
         return

@@ -5,9 +5,9 @@ What is asked, and in which order, so that at most two round trips go by before 
 1. An endpoint on ``*.dynamicsessions.io``, or with ``/sessionPools/`` in its path, is a built-in
    pool's (azure/README 0). Nothing is asked.
 2. ``POST /jupyter/hello``. Our adapter answers it, and its answer is the start of the session.
-3. ``discovery_routes``, all at once.
+3. The routes of ``routes.py``, all at once.
 
-What was found is remembered (``known_kinds``) and asked first the next time. Then our adapter is
+What was found is remembered (``known_kinds.py``) and asked first the next time. Then our adapter is
 looked for once more while the user goes on, since it serves the other routes, too: an image that
 was replaced is noticed, and the next start uses it. ``AZURE_SESSION_EXECUTOR`` overrides all of it.
 """

@@ -1,8 +1,8 @@
 """The executor for pools that run whole programs: ``POST {execute path}`` and no more (design, 10).
 
-The life of one cell: asked for its input where it reads any (``oneshot_input``), sent once
-(``oneshot_pool``), its answer read (``oneshot_answer``) and shown (``oneshot_outcome``) when it
-ends. What such a pool is like, small programs find out (``oneshot_probe``).
+The life of one cell: asked for its input where it reads any (``input.py``), sent once
+(``pool.py``), its answer read (``answer.py``) and shown (``outcome.py``) when it ends. What such a
+pool is like, small programs find out (``probe.py``).
 
 A cell whose request was sent is never sent again: if its answer is lost, it ends with
 ``ExecutionUnknown``.

@@ -34,7 +34,13 @@ class Magic:
 
 
 def find_magic(message: Message) -> Magic | None:
-    """The magic of ours in an execute request; None for anything else."""
+    """The magic of ours in an execute request; None for anything else.
+
+    ``%upload a.csv`` gives ``Magic("upload", "a.csv", "")``, and with a line ``print(1)`` below it
+    ``Magic("upload", "a.csv", "# %upload a.csv\\nprint(1)")``: what runs in the session keeps its
+    line numbers. ``%%stdin``, ``yes``, ``%%code`` and ``input()``, a line each, give
+    ``Magic("stdin", "", "# %%stdin\\n# yes\\n# %%code\\ninput()", "yes\\n")``.
+    """
     code = message.content.get("code")
     if message.msg_type != "execute_request" or not isinstance(code, str):
         return None
