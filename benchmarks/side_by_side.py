@@ -1,6 +1,7 @@
 """This kernel in a local pool against a local ipykernel: the same work, in turn, as ratios.
 
     python -m benchmarks.side_by_side [--cells 200] [--starts 10] [--floods 5] [--interrupts 20]
+        [--tabs 3]
 
 Each measurement is made on both kernels alternately, so that a machine whose speed drifts is the
 same machine for both; the ratio is taken pair by pair and its median printed. Nothing here passes
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -40,6 +42,9 @@ INTERRUPTED = {
     "finally:\n    for one in burning: one.kill(); one.wait()",
 }
 
+#: What a student has run before they press Tab, and how long they have looked at it.
+IMPORTED, LOOKED_S = "import pandas as pd\ndf = pd.DataFrame({'a': [1]})", 30.0
+
 Started = tuple[KernelManager, BlockingKernelClient]
 
 
@@ -58,6 +63,7 @@ def main() -> None:
     parser.add_argument("--starts", type=_at_least_one, default=10)
     parser.add_argument("--floods", type=_at_least_one, default=5)
     parser.add_argument("--interrupts", type=_at_least_one, default=20)
+    parser.add_argument("--tabs", type=_at_least_one, default=3)
     args = parser.parse_args()
     with local_pool():
         print(f"{'':34}{'ours':>12}{'ipykernel':>12}{'ratio':>8}   (medians; ratio of pairs)")
@@ -68,6 +74,7 @@ def main() -> None:
             measure_cells(kernels, args.cells)
             measure_floods(kernels, args.floods)
             measure_interrupts(kernels, args.interrupts)
+    measure_tabs(args.tabs)
 
 
 def _at_least_one(text: str) -> int:
@@ -123,6 +130,23 @@ def measure_interrupts(kernels: dict[str, Started], count: int) -> None:
             for name, (manager, client) in kernels.items():
                 over[name].append(interrupt(manager, client, code))
         report(f"{what}, interrupt to idle", over, "ms")
+
+
+def measure_tabs(count: int) -> None:
+    """The first Tab after ``df.``, where jedi has kept nothing of earlier sessions."""
+    took: dict[str, list[float]] = {OURS: [], LOCAL: []}
+    for _ in range(count):
+        with local_pool(), both() as kernels:
+            for _, client in kernels.values():
+                run(client, IMPORTED)
+            time.sleep(LOOKED_S)
+            for name, (_, client) in kernels.items():
+                begun = time.perf_counter()
+                reply = client.complete("df.", 3, reply=True, timeout=120)
+                took[name].append(time.perf_counter() - begun)
+                if "columns" not in str(reply["content"]["matches"]):
+                    raise SystemExit(f"{name}: Tab does not offer df.columns")
+    report("Tab after import pandas", took, "ms")
 
 
 def report(what: str, values: dict[str, list[float]], unit: str) -> None:
@@ -187,6 +211,7 @@ def local_pool() -> Iterator[None]:
     """A pool with a Jupyter data directory of its own, which kernels started here inherit."""
     with tempfile.TemporaryDirectory() as directory:
         os.environ["JUPYTER_DATA_DIR"] = directory
+        os.environ["XDG_CACHE_HOME"] = str(Path(directory) / "cache")
         os.environ["AZURE_SESSION_POOL_ENDPOINT"] = "local"
         pool = subprocess.Popen(
             [*PROGRAM, "pool", "--port", "0", "--ready-sessions", "2"],

@@ -22,11 +22,19 @@ from ..wire import (
     word,
 )
 from ..wire.zmq_messages import ContentUnreadable, decode_frames
-from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST, REACTION_REPLY, REACTION_REQUEST
+from . import (
+    ENVIRONMENT_REPLY,
+    ENVIRONMENT_REQUEST,
+    IN_USE_REPLY,
+    IN_USE_REQUEST,
+    REACTION_REPLY,
+    REACTION_REQUEST,
+)
 from .azure_requests import ApartRequests
 from .death import Death, cause_of_death, oom_kills
-from .interpreter_process import InterpreterProcess
+from .interpreter_process import InterpreterProcess, environment
 from .log.message_log import MessageLog
+from .read_ahead import ReadAhead
 from .running import RunningRequests
 
 log = logging.getLogger(__name__)
@@ -39,6 +47,8 @@ ENVIRONMENT_S: Final = 5.0
 #: How long it may take to say what its main thread does, which itself looks for 0.4 s. Where a call
 #: keeps the interpreter lock, no thread can say anything.
 REACTION_S: Final = 0.7
+#: How long it may take to say which modules are in use.
+IN_USE_S: Final = 2.0
 HISTORY: Final = "--HistoryManager."
 #: A repeat comes seconds after the first; so many ids are remembered.
 _REMEMBERED_IDS: Final = 100_000
@@ -74,7 +84,10 @@ class Boot:
         self._delivered: dict[str, None] = {}
         self._environment: dict[str, str] = {}
         self._environment_set = asyncio.Event()
-        self._reactions: dict[str, asyncio.Future[Reaction]] = {}
+        self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._ahead = ReadAhead(
+            lambda: self._answer_to(IN_USE_REQUEST, IN_USE_S), workdir, environment
+        )
         self._arguments = arguments
         self._process = InterpreterProcess(directory, workdir, self.id, arguments)
         self._session = self._process.session
@@ -128,6 +141,7 @@ class Boot:
 
     async def end(self, reason: EndReason, cause: str) -> None:
         """Kill the process if it lives, read what it still had to say, close the log."""
+        await self._ahead.end()
         await self._process.kill()
         self.log.take_all()
         await self._drain()
@@ -186,15 +200,20 @@ class Boot:
         has_started = self.running.has_started(msg_id)
         if not has_started:
             return "handled" if has_started is None else "none"
-        answer: asyncio.Future[Reaction] = asyncio.get_running_loop().create_future()
-        asked = self._ask("control", REACTION_REQUEST, {})
-        self._reactions[asked] = answer
+        answer = await self._answer_to(REACTION_REQUEST, REACTION_S)
+        return "none" if answer is None else word(answer.get("reaction"), REACTIONS, "unknown")
+
+    async def _answer_to(self, msg_type: str, limit_s: float) -> dict[str, Any] | None:
+        """What the interpreter's control thread says; None when it does not in time."""
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        msg_id = self._ask("control", msg_type, {})
+        self._asked[msg_id] = answer
         try:
-            return await within(answer, REACTION_S)
+            return await within(answer, limit_s)
         except asyncio.TimeoutError:
-            return "none"
+            return None
         finally:
-            del self._reactions[asked]
+            del self._asked[msg_id]
 
     async def ask_to_exit(self, limit_s: float) -> None:
         """Let the interpreter run its atexit handlers, for at most ``limit_s`` seconds."""
@@ -239,6 +258,7 @@ class Boot:
             self.was_used = True
             self._remember(msg_id)
             if _has_an_end(new[msg_id]):
+                self._ahead.on_work(is_cell=new[msg_id].msg_type == "execute_request")
                 self.running.add(msg_id, main_thread=_on_main_thread(new[msg_id]))
             self._send_frames(new[msg_id].channel, frames[msg_id])
             accepted.append(msg_id)
@@ -348,20 +368,25 @@ class Boot:
                 self.info = dict(message.content)
             if message.msg_type == ENVIRONMENT_REPLY:
                 self._environment_set.set()
-            if message.msg_type == REACTION_REPLY:
-                self._take_reaction(message)
+            if message.msg_type in (REACTION_REPLY, IN_USE_REPLY):
+                self._take_answer(message)
             return
-        self.running.follow(message)
+        self._follow(message)
         if self.apart.take(message):
             return
         if message.msg_type in ("iopub_welcome", "shutdown_reply"):
             return
         self.log.append(message)
 
-    def _take_reaction(self, message: Message) -> None:
-        answer = self._reactions.get(message.parent_id)
+    def _take_answer(self, message: Message) -> None:
+        answer = self._asked.get(message.parent_id)
         if answer is not None and not answer.done():
-            answer.set_result(word(message.content.get("reaction"), REACTIONS, "unknown"))
+            answer.set_result(dict(message.content))
+
+    def _follow(self, message: Message) -> None:
+        self.running.follow(message)
+        if message.msg_type == "status" and not self.running:
+            self._ahead.on_idle()
 
 
 def _has_an_end(message: Message) -> bool:

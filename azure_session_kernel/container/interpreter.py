@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import ContextVar
@@ -29,7 +30,15 @@ from ..interpreter.arguments import apply
 from ..interpreter.history import count_elsewhere
 from ..interpreter.main_thread import MainThread
 from ..interpreter.packing import let_any_text_pass
-from . import ENVIRONMENT_REPLY, ENVIRONMENT_REQUEST, REACTION_REPLY, REACTION_REQUEST
+from . import (
+    ENVIRONMENT_REPLY,
+    ENVIRONMENT_REQUEST,
+    IN_USE_REPLY,
+    IN_USE_REQUEST,
+    REACTION_REPLY,
+    REACTION_REQUEST,
+)
+from .names_in_use import names_in_use
 
 NICENESS = 5
 
@@ -40,7 +49,7 @@ _beside_a_cell: ContextVar[bool] = ContextVar("beside_a_cell", default=False)
 
 class SessionKernel(IPythonKernel):
     """An ``IPythonKernel`` whose environment variables the adapter can set, and which tells it what
-    an interrupt has done.
+    an interrupt has done and which modules its code uses.
 
     Not with code in a cell: that would count as one, and show in the history.
 
@@ -53,6 +62,7 @@ class SessionKernel(IPythonKernel):
         *IPythonKernel.control_msg_types,
         ENVIRONMENT_REQUEST,
         REACTION_REQUEST,
+        IN_USE_REQUEST,
     ]
 
     def __init__(self, **options: Any) -> None:
@@ -101,6 +111,16 @@ class SessionKernel(IPythonKernel):
         content = {"status": "ok", "reaction": self._main_thread.reaction()}
         assert self.session is not None  # noqa: S101
         self.session.send(stream, REACTION_REPLY, content, parent, ident)
+
+    async def in_use_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Likewise: what Tab will be asked about, see ``read_ahead.py``."""
+        content = {
+            "status": "ok",
+            "names": names_in_use(self.shell),
+            "path": list(map(str, sys.path)),
+        }
+        assert self.session is not None  # noqa: S101
+        self.session.send(stream, IN_USE_REPLY, content, parent, ident)
 
     async def _on_main_thread(self, work: Callable[[], None]) -> None:
         done: Future[None] = Future()

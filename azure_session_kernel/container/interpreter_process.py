@@ -80,7 +80,7 @@ class InterpreterProcess:
         await self._manager.start_kernel(
             extra_arguments=self._arguments,
             cwd=str(self._workdir),
-            env=_environment(),
+            env=environment(),
             stderr=self._stderr,
         )
 
@@ -168,6 +168,6 @@ class InterpreterProcess:
         return f" It said: {said[-1][:300]}" if said else ""
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The adapter's environment, without what only concerns the adapter."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_SESSION_", "JPY_"))}
