@@ -139,7 +139,7 @@ class SessionMessages:
                 if request.rest is not None:
                     return  # the whole cell was shown when its magic began
         header = self._requests.header(message.parent_id)
-        self.last.add(message, ours=header is not None)
+        self.last.add(message, header)
         if message.msg_type == "error" and message.parent_id in self._requests.strays:
             return  # it was ended here with an error of its own
         if header is None and message.parent_header:

@@ -295,12 +295,19 @@ def test_what_a_killed_kernels_cell_still_printed_is_shown_by_session_last(
     go.touch()
     wait_until(done.exists)
     again = start_kernel(notebook_env)
-    assert again.run("print('next')").text() == "next\n"
+    following = again.run("print('next')")
+    assert following.text() == "next\n"
     assert runs.read_text() == "x"
     shown = again.run("%session last").text()
     assert "late\n" in shown
     assert shown.endswith("next\n")
     assert again.run("%session last").text() == "next\n"
+    more = again.run("print('more')")
+    two = again.run("%session last 2")
+    assert two.text() == "next\nmore\n"
+    headings = [shown["data"]["text/plain"] for shown in two.of_type("display_data")]
+    counts = [cell.content["execution_count"] for cell in (following, more)]
+    assert headings == [f"[{counts[0]}] print('next')", f"[{counts[1]}] print('more')"]
 
 
 def test_a_notebook_that_was_shut_down_starts_afresh(

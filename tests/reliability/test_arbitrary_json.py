@@ -191,11 +191,12 @@ async def _publish(messages: list[tuple[tuple[str, str], Json, str]]) -> None:
     nobody: Any = SimpleNamespace(answer_input=lambda message: None)
     shown = SessionMessages(front, requests, counts, ends, nobody)  # type: ignore[arg-type]
     hinted = HintedMessages(shown, requests, Path("nowhere"), lambda: False)
+    cells = {"msg_type": "execute_request"}
     for (channel, msg_type), content, parent in messages:
         header = {"msg_id": "m", "msg_type": msg_type}
-        hinted.on_message(Message(channel, header, content, {"msg_id": parent}))
+        hinted.on_message(Message(channel, header, content, {**cells, "msg_id": parent}))
         assert isinstance(shown.counts.next, int)
-    assert shown.last.newest.messages is not None
+    assert all(cell.messages is not None for cell in shown.last.cells(10))
 
 
 @arbitrarily

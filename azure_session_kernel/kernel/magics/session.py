@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import html
+import re
 from collections.abc import Awaitable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
@@ -15,17 +17,21 @@ from ...pool.call import redact
 from ...pool.clock import moment
 from ...session.opening import Opening
 from ...transfer.limits import COMMAND_BYTES, FILE_BYTES, shown
-from ...wire import Hello
+from ...wire import Hello, Message
+from ..last_outputs import CellOutputs
 from . import download, files, stdin, upload
 from .context import Context
+from .display import printable
 
-USAGE: Final = "%session [last | help]"
+USAGE: Final = "%session [last [NUMBER] | help]"
+_LAST: Final = re.compile(r"last(?:[ \t]+([1-9][0-9]{0,5}))?")
 _LATENCIES: Final = 3
 _WITHIN_S: Final = 3.0
 
 HELP: Final = (
     ("%session", "this notebook's session: pool, age, memory, latency, limits"),
     ("%session last", "the outputs of the newest cell again, also those this page has missed"),
+    ("%session last 3", "those of the last three cells, or of as many as 16 MiB hold"),
     ("%session help", "this list"),
     (upload.USAGE, "files from beside the notebook into the session"),
     (download.USAGE, "files from the session to beside the notebook"),
@@ -40,25 +46,39 @@ _HELP_FOOTER: Final = (
 async def run(context: Context, line: str) -> None:
     if line == "help":
         context.display.show_table(HELP, _HELP_FOOTER)
-    elif line == "last":
-        await _show_last(context)
+    elif last := _LAST.fullmatch(line):
+        await _show_last(context, int(last[1]) if last[1] else None)
     elif line:
         raise MagicUsage(f"There is no %session {line[:50]}.", fix=f"Write it so: {USAGE}")
     else:
         await context.notebook.use(lambda executor, hello: _show(context, executor, hello))
 
 
-async def _show_last(context: Context) -> None:
-    """What a killed kernel's cell has printed comes once the session is open."""
+async def _show_last(context: Context, count: int | None) -> None:
+    """What a killed kernel's cell has printed comes once the session is open.
+
+    :param count: how many cells; None for the newest and those this page can't have seen.
+    """
     await context.notebook.use(lambda executor, hello: _known(executor.read_up_to(hello.next - 1)))
-    missed, newest = context.last.missed, context.last.newest
-    if not (missed.messages or newest.messages):
+    cells = context.last.cells(count)
+    if not any(map(len, cells)):
         context.display.show_table([("outputs", "none since this kernel started")])
-    if not (missed.complete and newest.complete):
+    if not all(cell.complete for cell in cells):
         context.display.show_table([("outputs", "the oldest were left out: more than 16 MiB")])
-    for message in (*missed.messages, *newest.messages):
-        context.show(message)
-    missed.clear()
+    for cell in cells:
+        if len(cell) and (count is not None or len(cells) > 1):
+            context.show(_heading(cell))
+        for message in cell.messages:
+            context.show(message)
+    context.last.missed.clear()
+
+
+def _heading(cell: CellOutputs) -> Message:
+    number = "of an earlier cell" if cell.number is None else f"[{cell.number}]"
+    text = f"{number} {printable(cell.title)}".rstrip()
+    data = {"text/plain": text, "text/html": f"<b><code>{html.escape(text)}</code></b>"}
+    content = {"data": data, "metadata": {}, "transient": {}}
+    return Message("iopub", {"msg_type": "display_data"}, content)
 
 
 async def _show(context: Context, executor: Executor, hello: Hello) -> None:
