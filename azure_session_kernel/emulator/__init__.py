@@ -8,8 +8,10 @@ gets which session, ``sessions/process.py`` is one session's tree of processes, 
 and ``front/upstream.py`` carry one request to it.
 """
 
-#: Said wherever one is started.
+import os
+
+#: Said wherever one is started; see ``sessions/environment.py``.
 NO_SANDBOX = (
-    "Sessions run on this machine as your user, and `!pip install` installs here: "
-    "this is for development, not a sandbox."
+    "Sessions run on this machine as your user: this is for development, not a sandbox. "
+    f"`!pip install` installs {'into the session alone' if os.name == 'posix' else 'here'}."
 )

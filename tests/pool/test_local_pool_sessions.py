@@ -47,7 +47,8 @@ async def test_a_session_sees_nothing_of_the_pools_environment(
     assert "secret" not in env.values()
     assert env["HOME"] == seen["cwd"]
     assert Path(env["TMPDIR"]).parent == Path(env["HOME"]).parent
-    assert env["PATH"] == os.environ["PATH"]
+    own_programs = Path(env["VIRTUAL_ENV"]) / "bin"
+    assert env["PATH"] == f"{own_programs}{os.pathsep}{os.environ['PATH']}"
     assert env["LC_ALL"] == "C.UTF-8"
     own = {"PATH", "HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "LANG", "LANGUAGE", "TZ"}
     python = {"VIRTUAL_ENV", "XDG_CACHE_HOME", "__CF_USER_TEXT_ENCODING"}

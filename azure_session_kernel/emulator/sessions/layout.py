@@ -31,6 +31,11 @@ class Layout:
         return self.root / "tmp"
 
     @property
+    def environment(self) -> Path:
+        """What its user installs."""
+        return self.root / "env"
+
+    @property
     def log(self) -> Path:
         return self.root / "log"
 
@@ -49,12 +54,20 @@ class Layout:
             directory.mkdir(mode=0o700)
 
 
-def session_environment(layout: Layout) -> dict[str, str]:
-    """What a session sees: an allow-list, and a home of its own."""
+def session_environment(layout: Layout, python: Path | None = None) -> dict[str, str]:
+    """What a session sees: an allow-list, and a home of its own.
+
+    :param python: of its own environment, if it has one.
+    """
     passed = {k: v for k, v in os.environ.items() if k.upper() in PASSED_ON or k.startswith("LC_")}
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(layout.temporary))
     home = dict.fromkeys(("HOME", "USERPROFILE"), str(layout.work))
-    return passed | temporary | home | {"XDG_CACHE_HOME": str(shared_caches())}
+    environment = {}
+    if python is not None:
+        found_first = f"{python.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        environment = {"VIRTUAL_ENV": str(layout.environment), "PATH": found_first}
+    caches = {"XDG_CACHE_HOME": str(shared_caches())}
+    return passed | temporary | home | environment | caches
 
 
 def shared_caches() -> Path:

@@ -23,7 +23,7 @@ from ...common.within import within
 from ..front.connection import NotListening, UpstreamError
 from ..front.upstream import Address, Upstream
 from ..kinds.kinds import Ready
-from . import processes
+from . import environment, processes
 from .layout import Layout, session_environment
 
 log = logging.getLogger(__name__)
@@ -150,6 +150,9 @@ async def start_session(
     """
     layout = Layout(root)
     layout.create()
+    python = await asyncio.to_thread(environment.make, layout.environment)
+    if python is not None and command[0] == sys.executable:
+        command = (str(python), *command[1:])
     port = ("--port", "0", "--port-file", layout.port_file)
     where = ("--uds", layout.uds) if layout.uds else port
     with layout.log.open("wb") as output:
@@ -159,7 +162,7 @@ async def start_session(
             stdout=output,
             stderr=output,
             cwd=layout.work,
-            env=session_environment(layout),
+            env=session_environment(layout, python),
             start_new_session=True,
         )
     session = SessionProcess(process, layout, ready)
