@@ -64,6 +64,13 @@ class AzureSessionKernelApp(IPKernelApp):
         )
         sys.exit(1)
 
+    def init_heartbeat(self) -> None:
+        """ipykernel binds its port in a thread, where a failure stays without consequence."""
+        if self.hb_port:
+            with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
+                self._bind_socket(socket, self.hb_port)
+        super().init_heartbeat()  # type: ignore[no-untyped-call]
+
     def init_pdb(self) -> None:
         """Nothing is debugged in this process."""
 

@@ -13,8 +13,10 @@ from jupyter_client.connect import write_connection_file
 
 from .live_kernel import LIMIT_S
 
+PORTS = ["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"]
 
-@pytest.mark.parametrize("name", ["shell_port", "iopub_port", "stdin_port", "control_port"])
+
+@pytest.mark.parametrize("name", PORTS)
 def test_a_port_that_another_process_has_taken_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / "kernel.json"
     write_connection_file(str(path))
