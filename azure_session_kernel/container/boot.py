@@ -258,7 +258,7 @@ class Boot:
             self.was_used = True
             self._remember(msg_id)
             if _has_an_end(new[msg_id]):
-                self._ahead.on_work(is_cell=new[msg_id].msg_type == "execute_request")
+                self._ahead.on_work(from_a_person=bool(new[msg_id].content.get("allow_stdin")))
                 self.running.add(msg_id, main_thread=_on_main_thread(new[msg_id]))
             self._send_frames(new[msg_id].channel, frames[msg_id])
             accepted.append(msg_id)

@@ -38,9 +38,12 @@ class ReadAhead:
         self._task: asyncio.Task[None] | None = None
         self._due = self._stopped = False
 
-    def on_work(self, *, is_cell: bool) -> None:
-        """Something is sent to the interpreter."""
-        self._due |= is_cell
+    def on_work(self, *, from_a_person: bool) -> None:
+        """Something is sent to the interpreter.
+
+        :param from_a_person: it is a cell, and somebody may press Tab: runners take no questions.
+        """
+        self._due |= from_a_person
         self._cancel()
         self._signal("SIGSTOP")
 

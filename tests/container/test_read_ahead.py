@@ -55,7 +55,7 @@ def test_a_module_that_a_cell_has_imported_is_read_while_nothing_runs(
 ) -> None:
     kernel = Kernel(adapter)
     kernel.hello()
-    assert kernel.run("import lesson") == ""
+    assert kernel.run("import lesson", allow_stdin=True) == ""
     kept = hashlib.sha256(str(adapter.workdir / "lesson.py").encode()).hexdigest()
     wait_until(lambda: list(cache.rglob(f"*-{kept}.pkl")))
     assert _completions(kernel, "lesson.") == ["first_step"]
@@ -69,7 +69,7 @@ def test_a_cell_stops_the_reading_and_its_end_lets_it_go_on(
     kernel = Kernel(adapter)
     kernel.hello()
     # To import the real one would take its time as well, and only the reading of it is looked at.
-    kernel.run("from types import ModuleType\nlong = ModuleType('long_lesson')")
+    kernel.run("from types import ModuleType\nlong = ModuleType('long_lesson')", allow_stdin=True)
     wait_until(lambda: _programs(adapter))
     (program,) = _programs(adapter)
     cell = execute_request(waits_for(tmp_path / "go"))
