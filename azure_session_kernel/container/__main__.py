@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -57,12 +58,22 @@ def _arguments() -> argparse.Namespace:
         help=f"let the interpreter see it as {DATA}, whatever is there for others",
     )
     parser.add_argument(
+        "--python",
+        default=sys.executable,
+        help="the Python that runs the user's code, where ipykernel must be installed "
+        "(default: the adapter's own)",
+    )
+    parser.add_argument(
         "--exit-with-parent", action="store_true", help="end when standard input is closed"
     )
     args = parser.parse_args()
     if args.uds and args.port_file:
         parser.error("--port-file goes with --port; a unix socket has no port")
     args.workdir = args.workdir or _default_workdir()
+    python = shutil.which(args.python)
+    if python is None:
+        parser.error(f"--python {args.python}: there is no such program")
+    args.python = str(Path(python).absolute())
     return args
 
 
@@ -81,7 +92,7 @@ def main() -> None:
     if os.getpid() == 1:
         split_off_init()
     _leave_working_directory(args)
-    app = create_app(make_own(args.workdir) if args.mnt_data else args.workdir)
+    app = create_app(make_own(args.workdir) if args.mnt_data else args.workdir, args.python)
     config = uvicorn.Config(
         app,
         host=args.host,

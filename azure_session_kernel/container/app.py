@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -60,12 +61,12 @@ _REFUSALS: Final[dict[type[Exception], tuple[int, str, str]]] = {
 Handler = Callable[[InterpreterHost, dict[str, Any]], Awaitable[Response]]
 
 
-def create_app(workdir: Path) -> Starlette:
+def create_app(workdir: Path, python: str = sys.executable) -> Starlette:
     """The ASGI application; its lifespan owns the interpreter.
 
     ``app.state.end_reads()`` is for the server to call when it begins to end.
     """
-    host = InterpreterHost(workdir)
+    host = InterpreterHost(workdir, python)
     files = FileCalls(workdir)
     runner = AdapterRunner(host)
     executions = Executions(runner, EXECUTION_RULES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,6 +63,7 @@ class Boot:
     :param directory: where the connection file and the ipc sockets go (mode 0700).
     :param arguments: of the interpreter's command line.
     :param on_death: called once, when the interpreter's process has ended by itself.
+    :param python: the program that runs it.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Boot:
         workdir: Path,
         on_death: Callable[[Boot], None],
         arguments: tuple[str, ...] = (),
+        python: str = sys.executable,
     ) -> None:
         self.id = "b-" + secrets.token_hex(12)
         self.log = MessageLog()
@@ -89,7 +92,7 @@ class Boot:
             lambda: self._answer_to(IN_USE_REQUEST, IN_USE_S), workdir, environment
         )
         self._arguments = arguments
-        self._process = InterpreterProcess(directory, workdir, self.id, arguments)
+        self._process = InterpreterProcess(directory, workdir, self.id, arguments, python)
         self._session = self._process.session
         self._on_death = on_death
         self._sockets: dict[str, Any] = {}

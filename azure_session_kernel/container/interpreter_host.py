@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -62,10 +63,11 @@ class InterpreterHost:
     """The adapter's state. All methods run on one event loop.
 
     :param workdir: the interpreter's working directory; created when missing.
+    :param python: the program that runs it.
     """
 
-    def __init__(self, workdir: Path) -> None:
-        self._workdir = workdir
+    def __init__(self, workdir: Path, python: str = sys.executable) -> None:
+        self._workdir, self._python = workdir, python
         self._boot: Boot | None = None
         self._ended: dict[str, MessageLog] = {}
         #: Boots that may have a process, whether they are starting, running or being ended.
@@ -112,7 +114,8 @@ class InterpreterHost:
     async def _start_boot(self) -> None:
         self._failure = failure = ""
         for _ in range(START_ATTEMPTS):
-            boot = Boot(self._directory, self._workdir, self._on_death, self._arguments)
+            given = self._arguments, self._python
+            boot = Boot(self._directory, self._workdir, self._on_death, *given)
             self._living.add(boot)
             try:
                 # User code can have removed either.

@@ -34,8 +34,12 @@ _PROGRAM: Final = Path(__file__).with_name("launch.py")
 class _Manager(AsyncKernelManager):
     """A kernel manager that starts our interpreter program instead of looking up a kernelspec."""
 
+    def __init__(self, python: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._python = python
+
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        program = [sys.executable, *PYTHON_ARGUMENTS, str(_PROGRAM)]
+        program = [self._python, *PYTHON_ARGUMENTS, str(_PROGRAM)]
         return [*program, "-f", str(self.connection_file), *(extra_arguments or ())]
 
 
@@ -45,10 +49,16 @@ class InterpreterProcess:
     :param directory: where the connection file and the ipc sockets go (mode 0700).
     :param name: of these; different for each process.
     :param arguments: further ones of its command line.
+    :param python: the program that runs it; default: the adapter's own.
     """
 
     def __init__(
-        self, directory: Path, workdir: Path, name: str, arguments: Sequence[str] = ()
+        self,
+        directory: Path,
+        workdir: Path,
+        name: str,
+        arguments: Sequence[str] = (),
+        python: str = sys.executable,
     ) -> None:
         self._workdir, self._arguments = workdir, list(arguments)
         self._stderr: IO[bytes] | None = None
@@ -57,6 +67,7 @@ class InterpreterProcess:
             context.setsockopt(option, 0)
         use_ipc = os.name == "posix" and len(str(directory)) <= _LONGEST_DIRECTORY
         self._manager = _Manager(
+            python,
             context=context,
             transport="ipc" if use_ipc else "tcp",
             ip=str(directory / name) if use_ipc else "127.0.0.1",
