@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 
 import zmq
 import zmq.asyncio
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
 
@@ -36,6 +37,8 @@ class _Manager(AsyncKernelManager):
 
     def __init__(self, python: str, **options: Any) -> None:
         super().__init__(**options)
+        # Its own would be looked up among those installed beside the adapter, where none has to be.
+        self._kernel_spec = KernelSpec(language="python")
         self._python = python
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:

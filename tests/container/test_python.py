@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import sysconfig
@@ -25,7 +26,13 @@ def _other_python(folder: Path, *packages: str) -> Path:
 
 def test_cells_run_with_the_given_python_and_our_part_is_the_adapters_own(tmp_path: Path) -> None:
     python = _other_python(tmp_path, sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-    with running_adapter("--python", str(python)) as adapter:
+    # A kernelspec of the user's changes nothing, nor does the adapter need one.
+    spec = tmp_path / "data/kernels/python3/kernel.json"
+    spec.parent.mkdir(parents=True)
+    provisioner = {"kernel_provisioner": {"provisioner_name": "of-the-user"}}
+    spec.write_text(json.dumps({"argv": ["x"], "display_name": "x", "metadata": provisioner}))
+    env = {"JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    with running_adapter("--python", str(python), env=env) as adapter:
         kernel = Kernel(adapter)
         kernel.hello()
         assert kernel.run("import sys; print(sys.prefix)") == f"{tmp_path}\n"
