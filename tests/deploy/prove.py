@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import nbformat
+import psutil  # type: ignore[import-untyped,unused-ignore]
 from nbclient import NotebookClient
 
 from azure_session_kernel.emulator.front.server import serve
@@ -101,13 +102,26 @@ def _leave_the_network() -> None:
 def _container(image: Image) -> Iterator[subprocess.Popen[bytes]]:
     """The entry point as process 1, as a container's runtime starts it."""
     proc = f"--mount-proc={image.inside('/proc')}"
-    apart = ["unshare", "--pid", "--fork", "--kill-child", proc]
+    apart = ["unshare", "--pid", "--fork", proc]
     command = image.command(Layer("CMD", value_of("ENTRYPOINT")).words)
     with subprocess.Popen([*apart, *command], env=image.environment()) as container:
         try:
             yield container
         finally:
-            container.kill()
+            _end(container)
+
+
+def _end(container: subprocess.Popen[bytes]) -> None:
+    """As a container's runtime does: SIGTERM to process 1, with which its namespace ends."""
+    first = psutil.Process(container.pid).children()
+    try:
+        for process in first:
+            process.terminate()
+        container.wait(ENDS_WITHIN_S)
+    finally:
+        for process in first:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def _wait_until_healthy(container: subprocess.Popen[bytes]) -> None:
@@ -150,8 +164,9 @@ def _run_notebook() -> None:
         with _pool():
             NotebookClient(notebook, kernel_name="azure-session", timeout=120).execute()
     for cell, expected in zip(notebook.cells, CELLS.values(), strict=True):
-        shown = [output.get("text") or "".join(output.get("data", {})) for output in cell.outputs]
-        assert any(expected in text for text in shown), (cell.source, expected, cell.outputs)
+        text = "".join(output.get("text", "") for output in cell.outputs)
+        kinds = {kind for output in cell.outputs for kind in output.get("data", ())}
+        assert expected in {text, *kinds}, (cell.source, expected, cell.outputs)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -103,3 +104,29 @@ def test_a_build_is_given_what_it_needs_and_nothing_else() -> None:
     }
     assert "deploy/course/requirements.txt" in given
     assert not [path for path in given if "__pycache__" in path or path.startswith("deploy/bicep")]
+
+
+def _course(folder: Path, environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "environment.yml").write_text(f"name: course\ndependencies:\n{environment}")
+    command = [sys.executable, str(DEPLOY / "packages/course.py"), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_an_environment_of_conda_is_installed_from_pypi(tmp_path: Path) -> None:
+    have = ".".join(map(str, sys.version_info[:2]))
+    packages = ["conda-forge::numpy=1.26", "pandas>=2,<3", "pytorch", "rich=13.7.1=py_0", "pip"]
+    given = "".join(f"  - {one}\n" for one in (f"python={have}", *packages))
+    made = _course(tmp_path, f"{given}  - pip:\n    - nbgrader==0.9\n")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.splitlines() == [
+        "numpy==1.26.*",
+        "pandas>=2,<3",
+        "torch",
+        "rich==13.7.1.*",
+        "nbgrader==0.9",
+    ]
+
+
+def test_an_environment_for_another_python_is_refused(tmp_path: Path) -> None:
+    made = _course(tmp_path, "  - python=2.7\n")
+    assert made.returncode == 1 and "environment.yml asks for python=2.7" in made.stderr

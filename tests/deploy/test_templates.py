@@ -74,3 +74,13 @@ def test_the_environment_has_a_workload_profile_and_logs(name: str) -> None:
     assert [p["name"] for p in properties["workloadProfiles"]] == [NAMES["workloadProfile"]]
     assert properties["appLogsConfiguration"]["destination"] == "log-analytics"
     assert properties["appLogsConfiguration"]["logAnalyticsConfiguration"]["sharedKey"] is LATER
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_sizes_are_within_azures_limits(name: str) -> None:
+    """As documented and reported (azure/README 3.2)."""
+    scale = POOLS[name]["scaleConfiguration"]
+    assert 1 <= scale.get("readySessionInstances", 1) < scale["maxConcurrentSessions"] <= 600
+    lifecycle = POOLS[name]["dynamicPoolConfiguration"]["lifecycleConfiguration"]
+    assert lifecycle["lifecycleType"] == "Timed"
+    assert 300 <= lifecycle["cooldownPeriodInSeconds"] <= 3600
