@@ -79,3 +79,18 @@ def test_each_step_has_a_check() -> None:
     for step in steps[1:]:
         if "\naz " in step or "\nterraform " in step:
             assert "\nCheck: " in step or " Check: " in step, step.splitlines()[0]
+
+
+def test_the_tests_that_the_security_page_names_are_there() -> None:
+    """A line's ``folder/file.py`` and, behind it, names without their ``test_``."""
+    page = (ROOT / "docs/security.md").read_text()
+    named = 0
+    for line in page.splitlines():
+        source = ""
+        for word in re.findall(r"`([\w/.]+)`", line):
+            if re.fullmatch(r"\w+/\w+\.py", word):
+                source = (ROOT / "tests" / word).read_text()
+            elif source and re.fullmatch(r"[a-z]+(_[a-z0-9]+){3,}", word):
+                assert f"def test_{word}(" in source, word
+                named += 1
+    assert named > 20
