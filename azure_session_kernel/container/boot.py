@@ -89,7 +89,7 @@ class Boot:
         self._environment_set = asyncio.Event()
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._ahead = ReadAhead(
-            lambda: self._answer_to(IN_USE_REQUEST, IN_USE_S), workdir, environment
+            lambda: self._answer_to(IN_USE_REQUEST, IN_USE_S), workdir, environment, python
         )
         self._arguments = arguments
         self._process = InterpreterProcess(directory, workdir, self.id, arguments, python)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -26,12 +25,14 @@ class ReadAhead:
     """One interpreter's. It never fails, and what it does is over or stopped while something runs.
 
     :param ask: what the interpreter has in use.
-    :param env: of the interpreter.
+    :param env: of the interpreter. :param python: the program that runs it.
     :ivar read: names for which a program has been started.
     """
 
-    def __init__(self, ask: Asked, workdir: Path, env: Callable[[], dict[str, str]]) -> None:
-        self._ask, self._workdir, self._env = ask, workdir, env
+    def __init__(
+        self, ask: Asked, workdir: Path, env: Callable[[], dict[str, str]], python: str
+    ) -> None:
+        self._ask, self._workdir, self._env, self._python = ask, workdir, env, python
         self.read: set[tuple[str, str]] = set()
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: asyncio.TimerHandle | None = None
@@ -90,7 +91,7 @@ class ReadAhead:
             return
         self.read.update(new)
         self._process = process = await asyncio.create_subprocess_exec(
-            *(sys.executable, str(PROGRAM)),
+            *(self._python, str(PROGRAM)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -18,7 +18,7 @@ PAGES = {
     "README.md": "start.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "reporting.md",
     "LICENSE": "LICENSE",
 }
 _LINK = re.compile(r"(\]\()(\.\./|docs/)?([^)#:]*)(?=[)#])")
