@@ -144,7 +144,7 @@ def test_the_quickstart_runs_in_a_session_and_its_copy_is_saved(person: Person) 
     assert (status, err) == (0, "")
     assert "4 fruits: apple, banana, cherry, date" in out
     assert "ZeroDivisionError: division by zero" in out
-    assert re.search(r"\[image/png, \d+ x \d+, [\d.]+ kB]", out)
+    assert re.search(r"\[image/svg\+xml, [\d.]+ kB]", out)
     assert "9 cells ran" in out
     assert "not in Azure" in out
     assert "\x1b" not in out, "no colours in a pipe"
@@ -153,7 +153,7 @@ def test_the_quickstart_runs_in_a_session_and_its_copy_is_saved(person: Person) 
     cells = {cell.id: cell for cell in copy.cells}
     folder = DATA if can_make_own() else person.temporary
     assert f"Folder:   {folder}" in texts(cells["where"])
-    assert cells["plot"].outputs[0].data["image/png"]
+    assert "<svg" in cells["picture"].outputs[0].data["image/svg+xml"]
     assert cells["error"].outputs[0].ename == "ZeroDivisionError"
 
 

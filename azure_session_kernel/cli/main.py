@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..common.errors import SessionKernelError
-from ..common.pip_hint import pip_install
+from ..common.pip_hint import needs_extra
 from ..common.unused import leave_out_unused
 from .usage import Parser, in_lines
 
@@ -23,18 +23,14 @@ COMMANDS = {
     "logs": ("logs", "show what the sessions of a pool printed, or the query for it"),
     "pool": ("pool", "run a local session pool for development and tests"),
 }
+#: Of those that need more than the kernel does.
+EXTRAS = {"try": "try", "pool": "pool"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 it failed, 2 wrong usage or input."""
     leave_out_unused()
-    try:
-        args = parsed(sys.argv[1:] if argv is None else argv)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("azure_session_kernel"):
-            raise
-        print(_missing_extra(error), file=sys.stderr)
-        return 1
+    args = parsed(sys.argv[1:] if argv is None else argv)
     try:
         return int(args.run(args))
     except SessionKernelError as error:
@@ -45,10 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """What was typed. Ends the process, as ``argparse`` does, when it is wrong.
-
-    :raises ModuleNotFoundError: a package of an extra is missing.
-    """
+    """What was typed. Ends the process, as ``argparse`` does, when it is wrong."""
     parser = Parser(
         prog="azure-session-kernel",
         description="A Jupyter kernel whose cells run in an Azure Container Apps session pool.",
@@ -59,7 +52,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     for name, (module, help_text) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=help_text, description=help_text)
         if name == wanted:
-            command = importlib.import_module(f".{module}", __package__)
+            with needs_extra(EXTRAS.get(name, ""), f"azure-session-kernel {name}"):
+                command = importlib.import_module(f".{module}", __package__)
             command.register(subparser)
             subparser.set_defaults(run=command.run, refuse=subparser.error)
     if not arguments:
@@ -69,10 +63,3 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if unknown:
         args.refuse(f"unrecognized arguments: {' '.join(unknown)}")
     return args
-
-
-def _missing_extra(error: ModuleNotFoundError) -> str:
-    return (
-        f"This command needs the package {error.name!r}, which is not installed.\n"
-        f"  What to do:   {pip_install('azure-session-kernel[local]')}"
-    )

@@ -9,12 +9,15 @@ import shutil
 import sys
 from pathlib import Path
 
-import uvicorn
-
-from .app import create_app
+from ..common.pip_hint import needs_extra
 from .data_folder import DATA, make_own
 from .init import split_off_init
-from .serving import ProgramServer, without_imports_from_here
+
+with needs_extra("adapter", "The adapter"):
+    import uvicorn
+
+    from .app import create_app
+    from .serving import ProgramServer, without_imports_from_here
 
 
 def _in_container() -> bool:

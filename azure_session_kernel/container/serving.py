@@ -1,6 +1,6 @@
 """What programs that serve HTTP for a parent have in common: adapter, local pool, its sessions.
 
-Needs the ``[local]`` extra.
+Needs the ``[adapter]`` extra.
 """
 
 from __future__ import annotations

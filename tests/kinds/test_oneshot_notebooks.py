@@ -31,7 +31,6 @@ SAYS: Final[Mapping[str, Mapping[str, str]]] = {
         "state-use": NOTHING_KEPT,
         "after-error": NOTHING_KEPT,
         "magic": NO_MAGICS,
-        "plot": TEXT_ONLY,
     },
     "input.ipynb": {},
     "rich_output.ipynb": {
@@ -63,7 +62,7 @@ SAYS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 #: Rich results are shown as their text.
-AS_TEXT: Final = frozenset({"html", "svg", "repr"})
+AS_TEXT: Final = frozenset({"html", "svg", "repr", "picture"})
 #: With cells that are interrupted, or magics of this kernel's own.
 NOT_ELSEWHERE: Final = frozenset({"long_running.ipynb", "files.ipynb"})
 #: What Python's getpass says on stderr where there is no terminal.

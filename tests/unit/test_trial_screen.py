@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import struct
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from rich.console import Console
 
+from azure_session_kernel.cli.try_.command import summary
+from azure_session_kernel.cli.try_.runner import Outcome
 from azure_session_kernel.cli.try_.screen import Screen, describe
 from azure_session_kernel.cli.try_.terminal_text import ColouredText, clean
 
@@ -126,3 +129,17 @@ def png(width: int, height: int, size: int) -> str:
 )
 def test_a_bundle_is_described_in_a_line(data: dict[str, object], lines: list[str] | None) -> None:
     assert describe(data) == lines if lines is not None else len(describe(data)) == 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "advised"),
+    [(True, "-m pip install 'azure-session-kernel[local]'\n"), (False, "-m pip install PACKAGE\n")],
+)
+def test_a_module_that_sessions_lack_is_installed_for_this_python(ours: bool, advised: str) -> None:
+    file = io.StringIO()
+    outcome = Outcome(ran=1, problem="ModuleNotFoundError: No module named 'matplotlib'")
+    summary(Screen(Console(file=file)), outcome, Path("copy.ipynb"), ours)
+    assert advised in file.getvalue()
+    outcome.problem = "ZeroDivisionError: division by zero"
+    summary(Screen(Console(file=file)), outcome, Path("copy.ipynb"), ours)
+    assert file.getvalue().count("pip install") == 1

@@ -97,14 +97,19 @@ def _run(args: argparse.Namespace, path: Path, notebook: NotebookNode, copy: Pat
     finally:
         if outcome.ran or outcome.problem:
             save(notebook, copy)
-            _summary(screen, outcome, copy)
+            summary(screen, outcome, copy, comes_along(path))
     return 1 if outcome.problem else 0
 
 
-def _summary(screen: Screen, outcome: Outcome, copy: Path) -> None:
+def summary(screen: Screen, outcome: Outcome, copy: Path, ours: bool) -> None:
+    """:param ours: the notebook comes along, so it is known what it needs."""
     screen.say("")
     if outcome.problem:
         screen.say(f"Stopped: {outcome.problem}", "bold red")
+    if outcome.problem.startswith("ModuleNotFoundError:"):
+        screen.say("The sessions of a local pool have the packages of the Python that runs this.")
+        missing = "azure-session-kernel[local]" if ours else "PACKAGE"
+        screen.say(f"  What to do:   {pip_install(missing)}")
     counts = (
         f"{outcome.ran} {'cell' if outcome.ran == 1 else 'cells'} ran in {outcome.elapsed_s:.1f} s"
     )
