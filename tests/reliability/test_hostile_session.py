@@ -106,18 +106,19 @@ def _deep(opened: bytes, depth: int) -> bytes:
     return opened * depth + b"1" + (b"]" if opened == b"[" else b"}") * depth
 
 
-#: JSON of a display that its kernel does not decode, and why.
-BEYOND = {
-    "objects": (b"[" + b"{}," * (40 * MB // 3) + b"{}]", "more than 256 MB of memory"),
-    "lists": (b"[" + b"[]," * (40 * MB // 3) + b"[]]", "more than 256 MB of memory"),
-    "large": (b"[" + b"{}," * (280 * MB // 3) + b"{}]", "more than 256 MB of memory"),
-    "wide": (b'["' + b"x" * (100 * MB) + "😀".encode() + b'"]', "more than 256 MB of memory"),
-    **{
-        f"{depth} {name}": (_deep(opened, depth), "it is nested too deeply")
-        for depth in (450, 900, 960, 970, 980, 990, 100_000)
-        for name, opened in (("lists", b"["), ("objects", b'{"a":'))
-    },
-}
+def _beyond() -> dict[str, tuple[bytes, str]]:
+    """JSON of a display that its kernel does not decode, and why. Half a GB: made when needed."""
+    return {
+        "objects": (b"[" + b"{}," * (40 * MB // 3) + b"{}]", "more than 256 MB of memory"),
+        "lists": (b"[" + b"[]," * (40 * MB // 3) + b"[]]", "more than 256 MB of memory"),
+        "large": (b"[" + b"{}," * (280 * MB // 3) + b"{}]", "more than 256 MB of memory"),
+        "wide": (b'["' + b"x" * (100 * MB) + "😀".encode() + b'"]', "more than 256 MB of memory"),
+        **{
+            f"{depth} {name}": (_deep(opened, depth), "it is nested too deeply")
+            for depth in (450, 900, 960, 970, 980, 990, 100_000)
+            for name, opened in (("lists", b"["), ("objects", b'{"a":'))
+        },
+    }
 
 
 class DisplayForEachCell(FakeSession):
@@ -151,9 +152,10 @@ class DisplayForEachCell(FakeSession):
 
 def test_what_is_too_much_to_decode_is_named_and_costs_its_bytes(hostile: StartHostile) -> None:
     """And with it goes nothing else of the cell, nor any other cell."""
-    session = DisplayForEachCell([bomb for bomb, _ in BEYOND.values()])
+    beyond = _beyond()
+    session = DisplayForEachCell([bomb for bomb, _ in beyond.values()])
     kernel = hostile(session.respond)
-    for name, (bomb, reason) in BEYOND.items():
+    for name, (bomb, reason) in beyond.items():
         with memory_of(kernel) as grown:
             cell = kernel.run("1", limit_s=200)
             assert cell.status == "ok", name

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -189,22 +189,24 @@ def _shown(value: bytes, *, metadata: bytes = b"{}") -> bytes:
     return line.replace(b'"?"', value).replace(b'{"x":"!"}', metadata)
 
 
-BOMBS = {
-    "objects": b"[" + b"{}," * 5_000_000 + b"{}]",
-    "lists": b"[" + b"[]," * 5_000_000 + b"[]]",
-    "numbers": b"[" + b"1," * 6_000_000 + b"1]",
-    "strings": b"[" + b'"a",' * 4_000_000 + b"1]",
-    "members": b"{" + b",".join(b'"%d":1' % n for n in range(1_500_000)) + b"}",
-    "wide": b'"' + b"x" * 90_000_000 + "😀".encode() + b'"',
-    "escaped": b'"' + b"x" * 90_000_000 + rb"\ud83d\ude00" + b'"',
+#: Made when needed: together they are hundreds of MB, in every process that collects tests.
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "objects": lambda: b"[" + b"{}," * 5_000_000 + b"{}]",
+    "lists": lambda: b"[" + b"[]," * 5_000_000 + b"[]]",
+    "numbers": lambda: b"[" + b"1," * 6_000_000 + b"1]",
+    "strings": lambda: b"[" + b'"a",' * 4_000_000 + b"1]",
+    "members": lambda: b"{" + b",".join(b'"%d":1' % n for n in range(1_500_000)) + b"}",
+    "wide": lambda: b'"' + b"x" * 90_000_000 + "😀".encode() + b'"',
+    "escaped": lambda: b'"' + b"x" * 90_000_000 + rb"\ud83d\ude00" + b'"',
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=list(BOMBS))
+@pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("in_metadata", [False, True], ids=["content", "metadata"])
 def test_a_message_that_would_take_too_much_memory_is_named_and_not_decoded(
-    monkeypatch: pytest.MonkeyPatch, bomb: bytes, in_metadata: bool
+    monkeypatch: pytest.MonkeyPatch, name: str, in_metadata: bool
 ) -> None:
+    bomb = BOMBS[name]()
     line = _shown(b"1", metadata=bomb) if in_metadata else _shown(bomb)
     loads, longest = json.loads, 0
 
@@ -222,19 +224,20 @@ def test_a_message_that_would_take_too_much_memory_is_named_and_not_decoded(
     assert longest < 1000
 
 
-LARGE: dict[str, Any] = {
-    "text": "a,b:c{d}[e]" * 1_500_000,
-    "table": '"1","2",\\\n' * 1_500_000,
-    "colours": "\x1b[31mred\x1b[0m," * 1_000_000,
-    "wide text": "Größe 😀 ,{" * 1_500_000,
-    "image": base64.b64encode(bytes(16_000_000)).decode(),
-    "figure": {"x": [n / 7 for n in range(600_000)], "y": list(range(600_000))},
-    "records": [{"id": n, "x": n / 7, "name": "a"} for n in range(100_000)],
+LARGE: dict[str, Callable[[], Any]] = {
+    "text": lambda: "a,b:c{d}[e]" * 1_500_000,
+    "table": lambda: '"1","2",\\\n' * 1_500_000,
+    "colours": lambda: "\x1b[31mred\x1b[0m," * 1_000_000,
+    "wide text": lambda: "Größe 😀 ,{" * 1_500_000,
+    "image": lambda: base64.b64encode(bytes(16_000_000)).decode(),
+    "figure": lambda: {"x": [n / 7 for n in range(600_000)], "y": list(range(600_000))},
+    "records": lambda: [{"id": n, "x": n / 7, "name": "a"} for n in range(100_000)],
 }
 
 
-@pytest.mark.parametrize("value", LARGE.values(), ids=list(LARGE))
-def test_a_large_message_passes_whatever_is_in_its_texts(value: Any) -> None:
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_message_passes_whatever_is_in_its_texts(name: str) -> None:
+    value = LARGE[name]()
     line = wire.decode_line(_shown(wire.dump(value)))
     assert isinstance(line, LogMessage)
     assert line.message.content == {"data": value}
