@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,32 +43,37 @@ def _seen(kernel: LiveKernel, cells: tuple[str, ...] = ASKED) -> list[object]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("kind", "arguments"),
-    [("container", NBCLIENTS), ("container", USERS), ("interpreter", USERS)],
-    ids=["container, nbclient's", "container", "interpreter"],
-)
+def _seen_before_and_after_a_restart(kernel: LiveKernel) -> list[list[object]]:
+    kernel.wait_until_heard().wait_until_ready()
+    before = _seen(kernel)
+    kernel.restart()
+    return [before, _seen(kernel, ASKED[:4])]
+
+
+@contextmanager
+def _started(env: dict[str, str], log: Path, name: str) -> Iterator[LiveKernel]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTEST_CURRENT_TEST")
+        kernel = LiveKernel(env, log, name, extra_arguments=list(USERS))
+    try:
+        yield kernel
+    finally:
+        kernel.stop()
+
+
+@pytest.fixture(scope="module")
+def in_ipykernel(tmp_path_factory: pytest.TempPathFactory) -> list[list[object]]:
+    with _started({}, tmp_path_factory.mktemp("ipykernel") / "log", "python3") as kernel:
+        return _seen_before_and_after_a_restart(kernel)
+
+
+@pytest.mark.parametrize("kind", ["container", "interpreter"])
 def test_they_have_the_same_effect_as_in_ipykernel(
-    pool_of_kind: PoolOfKind, tmp_path: Path, kind: str, arguments: tuple[str, ...]
+    pool_of_kind: PoolOfKind, in_ipykernel: list[list[object]], tmp_path: Path, kind: str
 ) -> None:
-    pool = pool_of_kind(kind)
-    with ExitStack() as stack:
-        stack.enter_context(pytest.MonkeyPatch.context()).delenv("PYTEST_CURRENT_TEST")
-        there, here = _started(stack, pool.env, tmp_path, arguments)
-        assert _seen(here) == _seen(there)
-        here.restart()
-        there.restart()
-        assert _seen(here, ASKED[:4]) == _seen(there, ASKED[:4])
-        assert "without effect" not in here.logged()
-
-
-def _started(
-    stack: ExitStack, env: dict[str, str], logs: Path, arguments: tuple[str, ...]
-) -> Iterator[LiveKernel]:
-    for name in ("python3", "azure-session"):
-        kernel = LiveKernel(env, logs / name, name, extra_arguments=list(arguments))
-        stack.callback(kernel.stop)
-        yield kernel.wait_until_heard().wait_until_ready()
+    with _started(pool_of_kind(kind).env, tmp_path / "log", "azure-session") as kernel:
+        assert _seen_before_and_after_a_restart(kernel) == in_ipykernel
+        assert "without effect" not in kernel.logged()
 
 
 def test_what_has_no_effect_in_a_session_is_named_once(
