@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import hypothesis
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped,unused-ignore]
@@ -65,6 +66,19 @@ FIRST = (
 )
 
 
+#: What ``pytest -m fast`` runs: rooms that mostly need no process, and Jupyter's own questions to a
+#: real kernel in a real local pool. No other file is even imported.
+FAST = (
+    "tests/unit/",
+    "tests/transfer/",
+    "tests/doctor/",
+    "tests/kernel/magics/",
+    "tests/kernel/test_input.py",
+    "tests/kernel/test_jupyter_kernel_test.py",
+)
+ROOT = Path(__file__).parents[1]
+
+
 class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
     """The tests of a file, and of files that are ``TOGETHER``, run one by one in one process."""
 
@@ -85,10 +99,27 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     leave_out_unused()
     use_own_ports()
+    # How long something takes is no truth about it: the machine may be slow.
+    hypothesis.settings.register_profile(
+        "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("any machine")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    is_left_out = collection_path.suffix == ".py" and not _is_fast(collection_path)
+    return True if config.option.markexpr == "fast" and is_left_out else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)  # stable
+    for item in items:
+        if _is_fast(item.path):
+            item.add_marker("fast")
+
+
+def _is_fast(path: Path) -> bool:
+    return path.is_relative_to(ROOT) and path.relative_to(ROOT).as_posix().startswith(FAST)
 
 
 def _turn(item: pytest.Item) -> int:
