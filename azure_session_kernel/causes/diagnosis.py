@@ -71,12 +71,13 @@ def cause(cause_id: str) -> Cause:
 
 
 def _finding(row: Cause, sign: Sign, evidence: Evidence) -> Finding:
+    advice = row.advice(evidence)
     return Finding(
         row,
         sign,
         sign.confidence,
-        filled(row.explanation, evidence),
-        filled(row.fix, evidence),
+        filled(advice.explanation, evidence),
+        filled(advice.fix, evidence),
         _witnesses(sign, evidence),
     )
 

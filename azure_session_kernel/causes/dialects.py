@@ -40,6 +40,9 @@ _TEXTS: Final = (
     ("go", CONTAINER, re.compile(r"^404 page not found\s*$")),
 )
 
+#: What a pool's front says that has no place left, whatever the status.
+FULL: Final = r"allocat|maxConcurrentSessions|maximum.*session"
+
 
 class Voice(NamedTuple):
     """What an answer tells of who gave it."""

@@ -98,10 +98,10 @@ class Executor(Protocol):
     async def start(self, budget_s: float) -> Hello:
         """Allocate the session, wait for its interpreter, begin to read. Called again after loss.
 
-        Safe to cancel. ``budget_s`` bounds the retries of what may pass (pool full, container
-        starting, network).
+        Safe to cancel. ``budget_s`` bounds the retries of what may pass (container starting,
+        network); who calls it waits for a place in a full pool.
 
-        :raises PoolError: as the pool answered.
+        :raises PoolFull: at once. :raises PoolError: as the pool answered.
         :raises CredentialError: no token.
         :raises SessionTaken: a newer kernel has claimed the session.
         """
@@ -111,6 +111,7 @@ class Executor(Protocol):
 
         :raises SessionLost: that boot is gone; nothing was delivered.
         :raises SessionTaken: likewise.
+        :raises PoolFull: the session has ended, and there is no place for another one.
         :raises PoolError: the pool could not be reached within ``budget_s``. Whether the messages
             were delivered is told by ``PoolUnreachable.sent``.
         """

@@ -68,6 +68,8 @@ class Endings:
         work = self.working.pop(request.msg_id, None)
         if work is not None and work is not asyncio.current_task():
             work.cancel()
+        if request.notice is not None:
+            request.notice.remove()
         self.answer(request, error)
         self.finish(request)
 

@@ -35,6 +35,7 @@ from ..common.errors import (
 )
 from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
+from ..session.full_pool import WAITER
 from ..session.loss_errors import not_sent, shut_down_before
 from ..session.session import NotebookSession
 from ..wire import Message
@@ -51,6 +52,7 @@ from .magics.parse import Magic, find_magic
 from .request_states import Event, State
 from .requests import Request, RequestTable
 from .session_messages import SessionMessages
+from .waiting import waiter_of
 
 #: ``kernel_info`` waits so long for the session, then answers in any case (design, section 6).
 START_BUDGET_S: Final = 20.0
@@ -169,6 +171,7 @@ class AzureSessionKernel(Kernel):
 
     async def _work_on(self, request: Request) -> None:
         """Whatever fails, the request is answered: others wait behind it."""
+        WAITER.set(waiter_of(request, self._front, START_BUDGET_S))
         try:
             magic = find_magic(request.message)
             if request.message.msg_type == "kernel_info_request":

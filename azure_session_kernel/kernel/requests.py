@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..common.errors import SessionKernelError
 from ..executors.base import STDIN
@@ -21,6 +21,9 @@ from ..wire import Message
 from .magics.missing import UploadHint
 from .request_states import Event, State, following
 from .unawaited import Strays
+
+if TYPE_CHECKING:
+    from .waiting import Notice
 
 #: Outputs that come late (a background thread) find the header of their cell here.
 REMEMBERED: Final = 10_000
@@ -51,6 +54,7 @@ class Request:
     :ivar execution_count: its number, once it has one.
     :ivar elsewhere: cells before it of which the session hears with it (``execution_counts.py``).
     :ivar hint: of what to upload, in its errors.
+    :ivar notice: what its front end shows while it waits for a session (``waiting.py``).
     :ivar sent: set once the session has it. :ivar over: set once it is OVER.
     """
 
@@ -75,6 +79,7 @@ class Request:
     execution_count: int | None = None
     elsewhere: tuple[str, ...] = ()
     hint: UploadHint = field(default_factory=UploadHint)
+    notice: Notice | None = None
     sent: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import ssl
 import time
@@ -19,9 +20,18 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from ..causes.dialects import FULL, listen
 from ..causes.dialects import OUR_SOURCE as OUR_SOURCE
-from ..causes.dialects import listen
-from ..causes.evidence import ADAPTER, CALL, EndpointFacts, Evidence, Reply, TokenFacts
+from ..causes.evidence import (
+    ADAPTER,
+    CALL,
+    FRONT,
+    UNKNOWN,
+    EndpointFacts,
+    Evidence,
+    Reply,
+    TokenFacts,
+)
 from ..causes.proxies import proxy_for
 from ..common.errors import (
     Forbidden,
@@ -91,6 +101,21 @@ def answer_failure(call: Call, status: int, headers: Mapping[str, str], body: by
     error.whole = call.clean(body.decode("utf-8", "replace"), len(body))
     error.source = call.clean(_envelope(body)[1], 100)
     error.retry_after_s = _retry_after_s(headers)
+    return error
+
+
+def full_by_404(endpoint: Endpoint) -> PoolFull:
+    """The error for a 404 without a body, after which the pool knows no session."""
+    from ..causes.diagnosis import diagnose
+
+    reply = Reply(CALL, "POST", status=404, who=UNKNOWN)
+    found = diagnose(Evidence(endpoint=facts_of(endpoint), replies=(reply,), session_known=False))
+    error = PoolFull(
+        "The session pool has no free session (404).",
+        cause=found[0].explanation,
+        fix=found[0].fix + _MORE,
+    )
+    error.status, error.reply = 404, reply
     return error
 
 
@@ -165,6 +190,8 @@ def _what(call: Call, reply: Reply) -> tuple[type[PoolError], str]:
         return UnexpectedAnswer, (
             "The session pool is a custom-container pool, addressed as if it were a built-in one."
         )
+    if status == 404 and reply.who == FRONT and re.search(FULL, reply.body, re.IGNORECASE):
+        return PoolFull, "The session pool has no free session (404)."
     if status == 404:
         return PoolRouteNotFound, f"{call.name} was answered with 404 by {_who(reply, said)}."
     if status in _STATUSES:

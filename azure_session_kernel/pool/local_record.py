@@ -38,6 +38,7 @@ class LocalPool:
         same token; "" when it does not, as if the management plane could not be read.
     :ivar authority: the file with the certificate authority of a pool that serves https
         (``pool --tls``); "" means whatever this machine trusts.
+    :ivar max_sessions: how many it can have at a time; 0 when it does not say.
     """
 
     url: str
@@ -45,6 +46,7 @@ class LocalPool:
     pid: int
     resource: str = ""
     authority: str = ""
+    max_sessions: int = 0
 
 
 def record_path() -> Path:
@@ -95,6 +97,11 @@ class RecordToken:
     def __init__(self, record: LocalPool) -> None:
         self._record = record
 
+    @property
+    def record(self) -> LocalPool:
+        """As it was last read."""
+        return self._record
+
     async def token(self, *, refresh: bool = False) -> str:
         if refresh:
             try:
@@ -130,7 +137,14 @@ def _parse(path: Path) -> LocalPool:
         raise ValueError("no process id")
     resource = _loopback_url(value["resource"]) if value.get("resource") else ""
     url, token = _loopback_url(value.get("url")), _token(value.get("token"))
-    return LocalPool(url, token, pid, resource, _file(value.get("authority") or ""))
+    authority = _file(value.get("authority") or "")
+    return LocalPool(url, token, pid, resource, authority, _count(value.get("max_sessions")))
+
+
+def _count(value: Any) -> int:
+    """An older pool does not say it."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
+    return value if is_count else 0
 
 
 def _loopback_url(value: Any) -> str:

@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 FIRST_DELAY_S: Final = 0.1
 MAX_DELAY_S: Final = 5.0
+#: A pool that refuses a cell as full has ended its session; so long it may be a mistake.
+FULL_S: Final = 2.0
 
 #: What may pass by itself: no free session yet, a container that is starting, a broken network.
 PASSING: Final = (PoolFull, PoolUnavailable, PoolUnreachable)
@@ -37,12 +39,14 @@ async def retry(
     budget_s: float,
     *,
     unreachable_s: float | None = None,
+    full_s: float | None = None,
     least: int = 1,
     also: Container[int] = (),
 ) -> T:
     """Call until it succeeds, fails with what does not pass, or ``budget_s`` seconds are over.
 
     :param unreachable_s: a shorter budget for a pool that can't be reached at all.
+    :param full_s: likewise for one that is full, where the caller waits for a place itself.
     :param least: so many attempts are made however long they take.
     :param also: statuses that may pass as well.
     :raises PoolError: the last failure. ``sent`` stays True once any attempt may have arrived.
@@ -57,8 +61,8 @@ async def retry(
                 raise
             sent = sent or getattr(error, "sent", False)
             wait = max(delay, error.retry_after_s or 0.0)
-            unreachable = isinstance(error, PoolUnreachable)
-            limit = unreachable_s if unreachable and unreachable_s is not None else budget_s
+            shorter = {PoolUnreachable: unreachable_s, PoolFull: full_s}.get(type(error))
+            limit = budget_s if shorter is None else shorter
             if attempt >= least and time.monotonic() - begun + wait > limit:
                 if isinstance(error, PoolUnreachable):
                     error.sent = sent

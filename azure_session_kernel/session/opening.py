@@ -54,6 +54,15 @@ class Opening:
         return outage_s(self.endpoint)
 
 
+def has_moved(opening: Opening) -> bool:
+    """Whether the local pool is another one by now, at another address. Reads its record."""
+    if opening.settings.endpoint != LOCAL:
+        return False
+    with contextlib.suppress(SettingsError):
+        return read_record().url != opening.endpoint.url
+    return False
+
+
 def outage_s(endpoint: Endpoint) -> float:
     return LOOPBACK_OUTAGE_S if endpoint.loopback else OUTAGE_S
 

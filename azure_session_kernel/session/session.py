@@ -19,10 +19,12 @@ from ..common.errors import (
     ExecutionUnknown,
     FileTransferError,
     PoolError,
+    PoolFull,
     PoolUnreachable,
     SessionKernelError,
     SessionLost,
     SessionTaken,
+    Unauthorized,
     UnexpectedAnswer,
 )
 from ..common.within import within
@@ -31,6 +33,7 @@ from ..transfer.upload_first import upload_first
 from ..wire import BootEnded, Gap, Hello, InterruptOutcome, Message, Oversized, Reaction
 from .boot_deaths import Deaths
 from .closing import ask_for_new_boot, keep, stop
+from .full_pool import FullPool
 from .life import Event, Life, State
 from .loss_errors import (
     keeps_ending,
@@ -42,7 +45,7 @@ from .loss_errors import (
     why_ended,
     with_deaths,
 )
-from .opening import Opening, prepare
+from .opening import Opening, has_moved, prepare
 from .own_requests import Questions
 from .reaper import reap_leftovers
 from .variables import Variables
@@ -51,10 +54,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: How long a cell waits for a session: a pool that is full, a container that starts (design, 6).
+#: How long a cell waits for its session's container to start (design, 6); for a place in a full
+#: pool, see ``full_pool.py``.
 OPEN_BUDGET_S: Final = 60.0
 #: An unreachable pool is not waited for so long: it is wrong settings more often than weather.
 SEND_BUDGET_S: Final = 60.0
+#: So often a pool may give a cell a session and then say that it is full.
+FULL_TRIES: Final = 3
 #: How long closing waits for what it has cancelled, or for files that are far away.
 LET_GO_S: Final = 0.3
 
@@ -106,9 +112,11 @@ class NotebookSession:
         self._reaping: asyncio.Task[None] | None = None
         self._taken: SessionTaken | None = None
         self._fresh = True
+        self._unreached = False
         self._variables, self._deaths = Variables(), Deaths()
         self._reopening: asyncio.TimerHandle | None = None
         self._questions = Questions()
+        self._full = FullPool()
         self._got_first_files = ""
         self.hello: Hello | None = None
         """What the session last said of itself."""
@@ -133,7 +141,7 @@ class NotebookSession:
         if self._task is None:  # taken, closing, or ended too often
             return self.hello
         try:
-            return await within(asyncio.shield(self._task), timeout_s)
+            return await within(self._full.wait_for(self._task, lambda: self._opening), timeout_s)
         except asyncio.TimeoutError:
             return None
         except asyncio.CancelledError:
@@ -157,13 +165,14 @@ class NotebookSession:
             raise keeps_ending(self._deaths.in_a_row, self._variables.cause)
         self.begin()
         assert self._task is not None  # noqa: S101
-        return await self._unless_closed(asyncio.shield(self._task))
+        return await self._unless_closed(self._full.wait_for(self._task, lambda: self._opening))
 
     async def _open(self) -> Hello:
         try:
             opening = self._opening = await self._prepared()
             hello = await self._hello_of_a_boot_that_may_be_used(opening)
-        except BaseException:
+        except BaseException as error:
+            self._unreached = isinstance(error, PoolUnreachable | Unauthorized)
             self._life.on(Event.FAILED)
             raise
         if self._life.on(Event.OPENED):
@@ -172,6 +181,7 @@ class NotebookSession:
 
     async def _prepared(self) -> Opening:
         """A thread that takes a lease can't be cancelled: closing waits for what it has taken."""
+        await self._leave_a_pool_that_has_moved()
         if self._preparing is None or _failed(self._preparing):
             work = partial(
                 prepare,
@@ -185,8 +195,19 @@ class NotebookSession:
             self._preparing.add_done_callback(_retrieve)
         return await asyncio.shield(self._preparing)
 
+    async def _leave_a_pool_that_has_moved(self) -> None:
+        """A local pool that was started again elsewhere: the session went with the one before."""
+        opening = self._opening
+        if not self._unreached or opening is None:
+            return
+        self._unreached = False
+        if await in_daemon_thread(partial(has_moved, opening)):
+            self._preparing = self._opening = None
+            await opening.executor.aclose()
+            await opening.lease.release(remove=True)
+
     async def _hello_of_a_boot_that_may_be_used(self, opening: Opening) -> Hello:
-        hello = await opening.executor.start(OPEN_BUDGET_S)
+        hello = await self._full.let_in(opening, lambda: opening.executor.start(OPEN_BUDGET_S))
         if not self._fresh or not _is_stale(opening, hello):
             return hello
         stale = hello.boot
@@ -230,6 +251,7 @@ class NotebookSession:
             ``PoolUnreachable.sent``, which says that it may have been.
         """
         runs_code = any(message.msg_type == "execute_request" for message in messages)
+        refused = 0
         while True:
             hello = await self._ensure_open(for_cell=runs_code)
             had_variables = self._variables.are_in(hello.boot)
@@ -258,6 +280,16 @@ class NotebookSession:
                 if self._deaths.too_many:
                     raise keeps_ending(self._deaths.in_a_row, error.cause) from error
                 await asyncio.sleep(self._deaths.pause_s())
+                continue
+            except PoolFull:
+                # The session has ended, as its next one will show: that is what is waited for.
+                self._forget_boot(hello.boot)
+                if runs_code and not had_variables:
+                    self._variables.told()
+                on_boot("")
+                refused += 1
+                if refused == FULL_TRIES:
+                    raise
                 continue
             except SessionTaken as error:
                 self._is_taken(error)

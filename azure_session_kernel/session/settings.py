@@ -40,6 +40,13 @@ ON_SHUTDOWN: Final = "AZURE_SESSION_ON_SHUTDOWN"
 ON_DEATH: Final = "AZURE_SESSION_ON_DEATH"
 ALLOWED_HOSTS: Final = "AZURE_SESSION_ALLOWED_HOSTS"
 UPLOAD: Final = "AZURE_SESSION_UPLOAD"
+OPEN_TIMEOUT: Final = "AZURE_SESSION_OPEN_TIMEOUT"
+
+#: How long a cell waits for a session of a full pool. A person sees that it waits, and can
+#: interrupt it; with a runner, the others' whole notebooks may have to end first.
+PERSON_WAITS_S: Final = 300.0
+RUNNER_WAITS_S: Final = 1800.0
+_LONGEST_WAIT_S: Final = 86_400
 
 ScopeSetting = Literal["auto", "notebook", "kernel"]
 OnShutdown = Literal["stop", "keep"]
@@ -75,6 +82,7 @@ class Settings:
     :ivar on_death: whether the kernel ends with the variables; ``auto``: in a kernel's own session.
     :ivar upload: patterns of files that a fresh session gets before its first cell.
     :ivar env: environment variables for the interpreter.
+    :ivar open_timeout_s: how long a cell waits while the pool is full; None: by who waits.
     """
 
     endpoint: str
@@ -89,6 +97,13 @@ class Settings:
     on_death: OnDeath = "auto"
     upload: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    open_timeout_s: float | None = None
+
+    def open_timeout_of(self, *, person: bool) -> float:
+        """In seconds. :param person: somebody sees the cell wait; else it is a runner's."""
+        if self.open_timeout_s is not None:
+            return self.open_timeout_s
+        return PERSON_WAITS_S if person else RUNNER_WAITS_S
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -114,6 +129,7 @@ class Settings:
             on_death=_choice(environ, ON_DEATH, _ON_DEATH),
             upload=_upload(_get(environ, UPLOAD)),
             env=variables_for_session(environ, _get(environ, ENV)),
+            open_timeout_s=_open_timeout_s(_get(environ, OPEN_TIMEOUT)),
         )
 
 
@@ -177,6 +193,18 @@ def _identifier(value: str) -> str | None:
         cause="Azure's rule: 4 to 128 characters, ASCII letters, digits and punctuation, "
         "no spaces and no backslash.",
         fix=f"Set {IDENTIFIER} to 4-128 characters of [A-Za-z0-9_-], or remove it.",
+    )
+
+
+def _open_timeout_s(value: str) -> float | None:
+    if not value:
+        return None
+    if value.isascii() and value.isdigit() and int(value) <= _LONGEST_WAIT_S:
+        return float(value)
+    raise SettingsError(
+        f"{OPEN_TIMEOUT} is {value[:100]!r}; whole seconds are needed, up to {_LONGEST_WAIT_S}.",
+        fix=f"Set {OPEN_TIMEOUT}={PERSON_WAITS_S:g}, or remove it: then a person's cell waits "
+        f"{PERSON_WAITS_S:g} s for a session of a full pool, and a runner's {RUNNER_WAITS_S:g} s.",
     )
 
 

@@ -181,6 +181,21 @@ def test_names_and_numbers_that_are_known_stand_in_the_commands() -> None:
     assert "--name my-pool --resource-group my-group" in finding.fix
 
 
+LOCAL = EndpointFacts("127.0.0.1", "custom", loopback=True)
+BUILT_IN = EndpointFacts("eastasia.dynamicsessions.io", "builtin", path="/sessionPools/p")
+
+
+@pytest.mark.parametrize("status", [404, 429, 500, 502])
+def test_advice_fits_the_pool_that_it_is_about(status: int) -> None:
+    (local, *_) = diagnose(Evidence(endpoint=LOCAL, replies=(reply(status),)))
+    assert "azure-session-kernel pool" in local.fix
+    assert "az containerapp" not in local.fix
+    (built_in, *_) = diagnose(Evidence(endpoint=BUILT_IN, replies=(reply(status),)))
+    assert "container" not in (built_in.explanation + built_in.fix).replace("az containerapp", "")
+    (custom, *_) = diagnose(Evidence(endpoint=POOL, replies=(reply(status),)))
+    assert "azure-session-kernel pool" not in custom.fix
+
+
 def test_a_body_with_braces_is_shown_as_it_is() -> None:
     fault = SettingsFault("SettingsError", "It is {pool} and {nobody}.")
     (finding, *_) = diagnose(Evidence(settings_fault=fault))

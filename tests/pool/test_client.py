@@ -390,6 +390,13 @@ async def test_an_answer_of_the_adapter_is_not_blamed_on_azure(
     assert "az " not in str(error)
 
 
+async def test_the_pools_word_that_it_is_full_counts_whatever_its_status() -> None:
+    text = "Error happened when allocating pod for identifier x in pool y"
+    for status in (404, 429):
+        assert type(await failure(httpx.Response(status, text=text))) is PoolFull
+    assert type(await failure(httpx.Response(404, text="not found"))) is PoolRouteNotFound
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500])
 async def test_a_container_that_echoes_the_request_leaks_nothing(status: int) -> None:
     text = f"authorization: Bearer {TOKEN} ?identifier={IDENTIFIER}"

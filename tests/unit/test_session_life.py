@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from azure_session_kernel.common.errors import SessionLost, SessionTaken
+from azure_session_kernel.common.errors import PoolFull, SessionLost, SessionTaken
 from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import parse_endpoint
 from azure_session_kernel.session import closing as ending
@@ -321,6 +321,36 @@ async def test_a_lease_that_is_just_being_taken_is_let_go(world: World) -> None:
     await world.closing
     assert world.state is S.OVER
     assert (world.executor.starts, world.recorded()) == (0, "")
+
+
+class Refusing(Session):
+    """Full when it gets a cell for the first time: what it had was ended by the pool."""
+
+    refusals = 1
+
+    async def send(self, boot: str, messages: Any, budget_s: float) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise PoolFull("The session pool has no free session (429).")
+
+
+@pytest.mark.parametrize("had_variables", [True, False])
+async def test_a_pool_that_is_full_when_it_gets_a_cell_has_ended_the_session(
+    world: World, had_variables: bool
+) -> None:
+    world.executor = Refusing()
+    world.executor.refusals = 0 if had_variables else 1
+    world.executor.may_start.set()
+    boots: list[str] = []
+    cell = [a_message("execute_request")]
+    if had_variables:
+        await world.session.send(cell, boots.append)
+        world.executor.refusals = 1
+        with pytest.raises(SessionLost):
+            await world.session.send(cell, boots.append)
+        assert boots == ["b-1", "b-1", ""]
+    await world.session.send(cell, boots.append)
+    assert boots[-1] == "b-2"
 
 
 # -- boots that end one after another

@@ -60,6 +60,19 @@ def test_every_variable_is_read() -> None:
     assert settings.allowed_hosts == ("a.example", "*.b.example")
 
 
+def test_who_waits_how_long_for_a_full_pool() -> None:
+    waits = [read().open_timeout_of(person=person) for person in (True, False)]
+    assert waits == [300, 1800]
+    settings = read(AZURE_SESSION_OPEN_TIMEOUT="90")
+    assert {settings.open_timeout_of(person=person) for person in (True, False)} == {90}
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5", "soon", "86401", "²"])
+def test_a_wait_that_is_no_number_of_seconds_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="AZURE_SESSION_OPEN_TIMEOUT"):
+        read(AZURE_SESSION_OPEN_TIMEOUT=value)
+
+
 def test_azures_own_variable_is_read_when_ours_is_not_set() -> None:
     assert Settings.from_environ({"POOL_MANAGEMENT_ENDPOINT": POOL}).endpoint == POOL
 

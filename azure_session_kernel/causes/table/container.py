@@ -11,9 +11,19 @@ from ..dialects import REFUSALS
 from ..evidence import CONTAINER, UNKNOWN, Evidence
 from ..signs import HIGH, LOW, MEDIUM, Predicate, Sign, either, every, lost_route, no, refused, seen
 from .front import stays_here
-from .row import Cause
+from .row import Advice, Cause
 
 _LOGS: Final = "{logs}"
+_LOOK_LOCAL: Final = (
+    "Look at what `azure-session-kernel pool` prints where it runs; end it (Ctrl-C) and start it "
+    "again if it stays so."
+)
+#: Azure's own image: there is no console log of it.
+_LOOK_BUILTIN: Final = (
+    "Run the cell again; if it stays so, stop the session (`azure-session-kernel sessions list`, "
+    "`azure-session-kernel sessions stop SESSION`), so that the next cell gets another one."
+)
+_FAILS_BUILTIN: Final = "The built-in session, or the service before it, failed ({status})."
 _PORT: Final = "properties.customContainerTemplate.ingress.targetPort"
 _NO_NETWORK: Final = (
     r"name resolution|name or service not known|getaddrinfo|EAI_AGAIN|ENOTFOUND|"
@@ -146,6 +156,17 @@ CONTAINER_CAUSES: Final = (
         fix="Run the adapter (`python -m azure_session_kernel.container --port {port}`) in the "
         "image, on the pool's target port, or set AZURE_SESSION_EXECUTE_PATH to the path your "
         "program serves. {served}",
+        local=Advice(
+            "Start the local pool with the kind that is wanted, such as `azure-session-kernel pool "
+            "--kind container`, and leave AZURE_SESSION_EXECUTE_PATH as it is. {served}",
+            "The request reached the local pool's session, whose program has no such route.",
+        ),
+        builtin=Advice(
+            "Set AZURE_SESSION_EXECUTOR=auto (or interpreter), and compare the endpoint with what "
+            "this prints:\n{show}",
+            "The service has no such route, or nothing of that name: a built-in pool is called "
+            "like one of another kind, or its endpoint is not whole.",
+        ),
         source="default error pages of Express, Flask, FastAPI and Go",
         signs=(
             Sign(
@@ -261,6 +282,8 @@ CONTAINER_CAUSES: Final = (
         "({port}): the program uses another port, or only 127.0.0.1, or is still starting.",
         fix="Let the program listen on 0.0.0.0 and the port in " + _PORT + ", which this prints:\n"
         "{show_port}",
+        local=Advice(_LOOK_LOCAL, "The session's program does not listen, or has ended."),
+        builtin=Advice(_LOOK_BUILTIN, _FAILS_BUILTIN),
         source="reported by users: 502 while a container does not listen",
         signs=(
             Sign(
@@ -291,6 +314,11 @@ CONTAINER_CAUSES: Final = (
         fix="Keep sessions ready (`az containerapp sessionpool update --name {pool} "
         "--resource-group {group} --ready-sessions N`), give the template a Startup probe on "
         "/health, and install nothing at the container's start.",
+        local=Advice("Keep sessions ready: `azure-session-kernel pool --ready-sessions N`."),
+        builtin=Advice(
+            "Keep sessions ready: `az containerapp sessionpool update --name {pool} "
+            "--resource-group {group} --ready-sessions N`."
+        ),
         source="reported by users; probes: api-version 2025-02-02-preview, none by default",
         signs=(
             Sign("502 or 503 at first, and then an answer", HIGH, _started_late),
@@ -350,6 +378,10 @@ CONTAINER_CAUSES: Final = (
         title="The container's program answers with an error of its own",
         explanation="The request reached your container, and its program failed ({status}).",
         fix="Read its console log: " + _LOGS + ".",
+        local=Advice(
+            _LOOK_LOCAL, "The request reached the session, whose program failed ({status})."
+        ),
+        builtin=Advice(_LOOK_BUILTIN, _FAILS_BUILTIN),
         source="inferred",
         signs=(
             Sign(

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..attribution import MANAGEMENT, REDIRECTS
+from ..dialects import FULL
 from ..evidence import ADAPTER, CALL, CONTAINER, FRONT, UNKNOWN, Evidence, Reply
 from ..hosts import is_loopback, region_of
 from ..signs import (
@@ -23,7 +24,7 @@ from ..signs import (
     seen,
 )
 from .network import misspelled_region
-from .row import Cause
+from .row import Advice, Cause
 
 _CONTAINER_PATHS: Final = r"^/(jupyter/|python/execute|health$)"
 _NO_POOL: Final = r"(session ?pool|pool).*(not (be )?found|not exist|unknown)|no such pool"
@@ -122,6 +123,11 @@ def _unknown_version(e: Evidence) -> bool:
     return any(r.probe in asked and refuses_version(r) for r in e.replies)
 
 
+_WAIT: Final = (
+    "Wait until one ends; `azure-session-kernel sessions list` shows those of this machine, and "
+    "`azure-session-kernel sessions stop SESSION` ends one. Or "
+)
+
 FRONT_CAUSES: Final = (
     Cause(
         id="host-gone",
@@ -196,6 +202,7 @@ FRONT_CAUSES: Final = (
         "below *.dynamicsessions.io: paths go to the container.",
         fix="Set AZURE_SESSION_EXECUTOR=auto (or remove it), and AZURE_SESSION_POOL_ENDPOINT to "
         "what this prints:\n{show}",
+        local=Advice("Set AZURE_SESSION_EXECUTOR=auto, or remove it."),
         source="microsoft/azure-container-apps issue 1665 (code DynamicApisNotAllowed)",
         signs=(
             Sign(
@@ -231,6 +238,10 @@ FRONT_CAUSES: Final = (
         explanation="The pool is a built-in one (PythonLTS): the service itself answers, and it "
         "knows /executions, not the paths of a container.",
         fix="Set AZURE_SESSION_EXECUTOR=auto (or interpreter), or use a custom-container pool.",
+        local=Advice(
+            "Set AZURE_SESSION_EXECUTOR=auto (or interpreter), or start the local pool without "
+            "`--kind interpreter`."
+        ),
         source="Azure's OpenAPI; semantic-kernel issue 6934",
         signs=(
             Sign(
@@ -285,6 +296,10 @@ FRONT_CAUSES: Final = (
         explanation="The pool is a built-in one that does not run Python ({container_type}).",
         fix="Use a PythonLTS pool: `az containerapp sessionpool create --container-type PythonLTS "
         "...`; or a custom-container pool with this kernel's adapter.",
+        local=Advice(
+            "End it (Ctrl-C where it runs), and start one that runs Python: "
+            "`azure-session-kernel pool --kind interpreter`."
+        ),
         source="reported by users: a Shell pool refuses code without shellCommand",
         signs=(
             Sign(
@@ -328,9 +343,12 @@ FRONT_CAUSES: Final = (
         check="allocation",
         title="The pool has no free session",
         explanation="All its sessions are in use, or none is ready yet.",
-        fix="Wait until one ends, or raise the limit: `az containerapp sessionpool update "
-        "--name {pool} --resource-group {group} --max-sessions N`. "
-        "`azure-session-kernel sessions list` shows those of this machine.",
+        fix=_WAIT + "raise the limit: `az containerapp sessionpool update --name {pool} "
+        "--resource-group {group} --max-sessions N`.",
+        local=Advice(
+            _WAIT + "end the pool (Ctrl-C where it runs) and start it again with more: "
+            "`azure-session-kernel pool --max-sessions N`.",
+        ),
         source="reported: 429 (langchain-azure issue 714); Microsoft's documentation "
         "(session-pool): 404",
         signs=(
@@ -338,7 +356,7 @@ FRONT_CAUSES: Final = (
             Sign(
                 "404 from the pool itself, with a text about allocating",
                 HIGH,
-                seen(status=404, who=FRONT, body=r"allocat|maxConcurrentSessions|maximum.*session"),
+                seen(status=404, who=FRONT, body=FULL),
             ),
             Sign(
                 "404 without a body for every path, and the pool knows no session of the "

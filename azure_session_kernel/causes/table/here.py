@@ -54,7 +54,7 @@ HERE: Final = (
         title="No local pool is running",
         explanation="The local pool is not running: the endpoint is on this machine, and nothing "
         "listens there.",
-        fix="Start it with `azure-session-kernel pool`, then restart the kernel.",
+        fix="Start it with `azure-session-kernel pool`, then run the cell again.",
         source="this project's local pool",
         signs=(
             Sign(

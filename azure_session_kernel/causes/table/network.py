@@ -7,7 +7,7 @@ from typing import Final
 from ..evidence import Evidence
 from ..hosts import meant_region
 from ..signs import HIGH, MEDIUM, Predicate, Sign, either, every, network, no, refused, seen
-from .row import Cause
+from .row import Advice, Cause
 
 _NETWORK: Final = "the operating system's and httpx's errors"
 CLOCK_S: Final = 300.0
@@ -223,6 +223,14 @@ NETWORK: Final = (
         explanation="No answer in time: the pool is allocating a session that does not get ready, "
         "or the container took the request and hangs.",
         fix="Try again in a minute. If it stays so, read the container's log: {logs}.",
+        local=Advice(
+            "Run the cell again. If it stays so, look at what `azure-session-kernel pool` prints "
+            "where it runs; end it (Ctrl-C) and start it again."
+        ),
+        builtin=Advice(
+            "Try again in a minute. If it stays so, stop the session (`azure-session-kernel "
+            "sessions list`, `azure-session-kernel sessions stop SESSION`)."
+        ),
         source="inferred",
         signs=(
             Sign(

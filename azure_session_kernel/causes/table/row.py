@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..evidence import Evidence
 from ..signs import Sign
 
 #: The checks of ``doctor``, in their order, and what they are called in its table.
@@ -31,6 +32,17 @@ CHECKS = {
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What a row says of another kind of pool than custom containers at Azure.
+
+    :ivar explanation: "" when the row's is as true of it.
+    """
+
+    fix: str
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
 class Cause:
     """One thing that can be wrong.
 
@@ -42,6 +54,9 @@ class Cause:
     :ivar source: where it is known from.
     :ivar signs: what implies it, the surest first.
 
+    :ivar local: what is said of the local pool instead, where that has another remedy.
+    :ivar builtin: likewise of a built-in pool at Azure.
+
     ``{names}`` in ``explanation`` and ``fix`` are filled in by ``causes.fields``.
     """
 
@@ -52,3 +67,18 @@ class Cause:
     fix: str
     source: str
     signs: tuple[Sign, ...]
+    local: Advice | None = None
+    builtin: Advice | None = None
+
+    def advice(self, e: Evidence) -> Advice:
+        """As it fits the pool that the evidence is about.
+
+        A local pool whose management plane can be read plays one of Azure's.
+        """
+        if e.endpoint.loopback:
+            fitting = None if e.direct or e.pool is not None else self.local
+        else:
+            fitting = self.builtin if e.endpoint.builtin else None
+        if fitting is None:
+            return Advice(self.fix, self.explanation)
+        return Advice(fitting.fix, fitting.explanation or self.explanation)

@@ -59,7 +59,8 @@ SIGNIN: Final = (
         check="credential",
         title="The token is another local pool's",
         explanation="The local pool was restarted, or the token is another pool's.",
-        fix="Restart the kernel, so that it reads the running pool's token.",
+        fix="Run the cell again: it reads the running pool's token. If it stays so, set "
+        "AZURE_SESSION_POOL_ENDPOINT=local and restart the kernel.",
         source="this project's local pool",
         signs=(
             Sign(

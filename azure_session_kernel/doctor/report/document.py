@@ -59,14 +59,18 @@ def _row(row: Cause) -> Iterator[str]:
         yield f"| {_cell(sign.when)} | {sign.confidence} |"
     yield ""
     yield from _fix(_shown(row.fix))
+    for kind, advice in (("the local pool", row.local), ("a built-in pool", row.builtin)):
+        if advice is not None:
+            said = f"{advice.explanation} {advice.fix}".strip()
+            yield from _fix(_shown(said), f"With {kind}:")
     yield f"Known from: {row.source}."
     yield ""
 
 
-def _fix(text: str) -> Iterator[str]:
+def _fix(text: str, head: str = "What to do:") -> Iterator[str]:
     """Commands on lines of their own become blocks."""
     first, *rest = text.split("\n")
-    yield f"**What to do:** {first}"
+    yield f"**{head}** {first}"
     yield ""
     for line in rest:
         if line.startswith(("az ", "azure-session-kernel ")):

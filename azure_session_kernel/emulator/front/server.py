@@ -55,7 +55,8 @@ async def _serve(
 ) -> None:
     def record(token: str) -> LocalPool:
         url = pool_url(listener) + options.path
-        return surface.recorded(LocalPool(url, token, os.getpid()))
+        most = options.max_sessions
+        return surface.recorded(LocalPool(url, token, os.getpid(), max_sessions=most))
 
     token = FrontToken(announce=lambda value: write_record(record(value)))
     told_to_stop = _on_signals()

@@ -19,7 +19,7 @@ from ...common.errors import (
 )
 from ...pool.client import PoolClient
 from ...pool.failures import OUR_SOURCE
-from ...pool.retry import PASSING, retry
+from ...pool.retry import FULL_S, PASSING, retry
 from ...wire import (
     INTERRUPT_OUTCOMES,
     PROTOCOL_VERSION,
@@ -69,7 +69,7 @@ class AdapterExecutor:
     async def start(self, budget_s: float) -> Hello:
         unreachable_s = min(UNREACHABLE_S, self._outage_s)
         try:
-            hello = await retry(self._hello, budget_s, unreachable_s=unreachable_s)
+            hello = await retry(self._hello, budget_s, unreachable_s=unreachable_s, full_s=0.0)
         except PoolUnreachable as error:
             error.sent = False  # a hello, but no cell
             raise
@@ -163,7 +163,7 @@ class AdapterExecutor:
                 raise
 
         try:
-            return await retry(attempt, budget_s, least=2)
+            return await retry(attempt, budget_s, full_s=FULL_S, least=2)
         except SessionLost as error:
             if delivered_perhaps:
                 raise _lost_on_the_way() from error

@@ -78,7 +78,9 @@ class InterpreterExecutor:
         if self._ending is not None:
             await asyncio.wait({self._ending}, timeout=END_S)
         try:
-            opened = await retry(self._open, budget_s, unreachable_s=unreachable_s, also=PASSES)
+            opened = await retry(
+                self._open, budget_s, unreachable_s=unreachable_s, full_s=0.0, also=PASSES
+            )
         except PoolUnreachable as error:
             error.sent = False  # a hello, but no cell
             raise

@@ -20,7 +20,7 @@ from ...common.errors import (
     SessionKernelError,
     UnexpectedAnswer,
 )
-from ...pool.retry import retry
+from ...pool.retry import FULL_S, retry
 from ...wire import BootEnded, EndReason, Message
 from ..base import ExecutorEvents
 from ..log_reader import lost
@@ -76,7 +76,7 @@ class PlainCells:
     async def _run(self, request: Message, budget_s: float) -> None:
         """Two executions: whose interpreter it is can't be asked in the same one."""
         try:
-            alive = await retry(self._is_alive, budget_s, also=PASSES)
+            alive = await retry(self._is_alive, budget_s, full_s=FULL_S, also=PASSES)
         except PoolUnreachable as error:
             error.sent = False  # a question, but no cell
             raise

@@ -27,7 +27,7 @@ from ...common.errors import (
 )
 from ...common.owned_tasks import OwnedTasks
 from ...pool.client import PoolClient
-from ...pool.retry import retry
+from ...pool.retry import FULL_S, retry
 from ...wire import (
     PROTOCOL_VERSION,
     BootEnded,
@@ -112,7 +112,7 @@ class OneShotExecutor:
         await self._stopped()
         unreachable_s = min(UNREACHABLE_S, self._outage_s)
         try:
-            seen = await retry(self.probe, budget_s, unreachable_s=unreachable_s)
+            seen = await retry(self.probe, budget_s, unreachable_s=unreachable_s, full_s=0.0)
             if self.pool.keeps is None:
                 await self.pool.probe_again(seen)
         except PoolUnreachable as error:
@@ -174,7 +174,7 @@ class OneShotExecutor:
         if not self.pool.keeps and not quiet:
             return
         count = self._counter.value + 1
-        boot = await retry(lambda: self.pool.check(count), budget_s)
+        boot = await retry(lambda: self.pool.check(count), budget_s, full_s=FULL_S)
         if self.pool.keeps and boot != self._boot:
             raise lost()
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
+from ...common.duration import duration
 from ...common.errors import MagicUsage, SessionKernelError
 from ...common.within import within
 from ...executors.base import Described, Executor
@@ -142,9 +143,9 @@ def _times(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     expires = _moment(record.get("expiresAt")) or _moment(record.get("expireAt"))
     age, left = "unknown", "unknown: this pool does not say"
     if now is not None and created is not None:
-        age = _duration((now - created).total_seconds())
+        age = duration((now - created).total_seconds())
     if now is not None and expires is not None:
-        left = f"{_duration((expires - now).total_seconds())} without a request"
+        left = f"{duration((expires - now).total_seconds())} without a request"
     return [("age", age), ("ends after", left)]
 
 
@@ -179,11 +180,3 @@ def _moment(value: Any) -> datetime | None:
         return datetime.strptime(value[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
     except ValueError:
         return None
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(max(0, round(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
