@@ -46,6 +46,7 @@ _NOT_INHERITED = re.compile(r"AZURE_|POOL_MANAGEMENT_ENDPOINT$|JPY_|IDENTITY_|MS
 #: Files that share what takes long to start with another file, so run in the same process.
 TOGETHER = {
     "tests/browser/test_debugger.py": "tests/browser/test_jupyterlab.py",
+    "tests/browser/test_full_pool.py": "tests/browser/test_jupyterlab.py",
     "tests/browser/test_kernel_status.py": "tests/browser/test_jupyterlab.py",
     "tests/browser/test_widgets.py": "tests/browser/test_jupyterlab.py",
     "tests/browser/test_oneshot.py": "tests/browser/test_interpreter.py",

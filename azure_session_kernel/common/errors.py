@@ -189,7 +189,12 @@ class SessionError(SessionKernelError):
 
 
 class SessionLost(SessionError):
-    """The session was replaced by a fresh one; the cell did not run (design, rule 3)."""
+    """The session was replaced by a fresh one; the cell did not run (design, rule 3).
+
+    :ivar while_idle: since the last cell, as far as is known.
+    """
+
+    while_idle = False
 
 
 class SessionTaken(SessionError):

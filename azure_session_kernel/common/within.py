@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from typing import Any, TypeVar
+
+from .errors import SessionKernelError
 
 T = TypeVar("T")
 
@@ -30,6 +33,13 @@ async def within(awaitable: Awaitable[T], timeout_s: float) -> T:
         if in_time:  # somebody else has cancelled it
             raise
         raise asyncio.TimeoutError from None
+
+
+async def known(wanted: Awaitable[T], within_s: float) -> T | None:
+    """None for what the pool does not tell, or not in time."""
+    with contextlib.suppress(SessionKernelError, asyncio.TimeoutError):
+        return await within(wanted, within_s)
+    return None
 
 
 async def _end(task: asyncio.Future[Any]) -> None:

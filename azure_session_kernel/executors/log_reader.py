@@ -346,14 +346,22 @@ def _no_interpreter(error: PoolError) -> InterpreterDied:
     )
 
 
+#: What can be said as long as nothing is known of the session that is gone.
+MAY_HAVE_ENDED: Final = (
+    "The pool ends a session after its cooldown without requests, or when its container fails, and "
+    "gives the same identifier a new one without saying so."
+)
+
+
 def lost() -> SessionLost:
-    return SessionLost(
+    error = SessionLost(
         "The session was replaced by a fresh, empty one: all variables are gone. "
         "This cell was not run.",
-        cause="The pool ends a session after its cooldown without requests, or when its container "
-        "fails, and gives the same identifier a new one without saying so.",
+        cause=MAY_HAVE_ENDED,
         fix="Run the notebook again from its first cell (Run > Run All Cells).",
     )
+    error.while_idle = True
+    return error
 
 
 def taken() -> SessionTaken:

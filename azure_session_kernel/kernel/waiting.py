@@ -68,8 +68,8 @@ class Notice:
 
 
 _TEXT: Final = (
-    "The session pool is full: {occupancy}. This cell waits for a session since {since} "
-    "({waited}), at most {limit} ({setting})."
+    "The session pool is full: {occupancy}.\n"
+    "Waiting for a session since {since} ({waited}), at most {limit} ({setting})."
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -103,6 +104,9 @@ class PoolClient:
         self._tokens = tokens
         self._connections = Connections(endpoint, transport)
         self._version = VERSIONS[0]
+        self.used_at = time.time()
+        """When the pool last had a request of this session, from which its cooldown counts: seconds
+        since 1970, because other clocks stand still while a laptop sleeps."""
         keep_identifiers_out_of_logs()
 
     async def request(
@@ -150,8 +154,10 @@ class PoolClient:
 
         call, response = await self._with_token(attempt, self._call("POST", path, ""))
         chunks = chunks_of(call, response)
+        self.used_at = time.time()
         try:
             yield chunks
+            self.used_at = time.time()
         finally:
             try:
                 await chunks.aclose()
@@ -346,6 +352,7 @@ class PoolClient:
         response = await self._connections.open(call, params, body, timeouts, progress, headers)
         try:
             received = await read_body(call, response, answer_bytes)
+            self.used_at = time.time()
         finally:
             await response.aclose()
         return Answer(response.status_code, response.headers, received, call)

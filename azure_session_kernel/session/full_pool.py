@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from ..common.duration import duration
 from ..common.errors import PoolError, PoolFull, SessionKernelError
-from ..common.within import within
+from ..common.within import known, within
 from ..pool.failures import full_by_404
 from ..pool.local_record import RecordToken
 from ..pool.retry import delays
@@ -58,7 +58,13 @@ class Occupancy:
         if self.in_use is None:
             return "all are in use, or none is ready yet"
         of = f" of {self.maximum}" if self.maximum else ""
-        return f"{self.in_use}{of} {'is' if self.in_use == 1 else 'are'} in use"
+        others = ", the others are just starting or ending" if self.is_moving else ""
+        return f"{self.in_use}{of} {'is' if self.in_use == 1 else 'are'} in use{others}"
+
+    @property
+    def is_moving(self) -> bool:
+        """A pool that is full, and has fewer sessions than it may: so it can't be for long."""
+        return self.in_use is not None and self.in_use < (self.maximum or 0)
 
 
 @dataclass(frozen=True)
@@ -146,13 +152,13 @@ class FullPool:
         )
 
     async def _count(self, opening: Opening) -> None:
-        if self._counted_at and time.monotonic() - self._counted_at < COUNT_EVERY_S:
+        lately = self._counted_at and time.monotonic() - self._counted_at < COUNT_EVERY_S
+        if lately and not self._occupancy.is_moving:
             return
         self._counted_at = time.monotonic()
         record = opening.tokens.record if isinstance(opening.tokens, RecordToken) else None
-        in_use = None
-        with contextlib.suppress(SessionKernelError, asyncio.TimeoutError):
-            in_use = len(await within(opening.client.list_sessions(), COUNT_WITHIN_S))
+        sessions = await known(opening.client.list_sessions(), COUNT_WITHIN_S)
+        in_use = len(sessions) if sessions is not None else None
         self._occupancy = Occupancy(in_use, (record and record.max_sessions) or None)
 
     # -- the requests -----------------------------------------------------------------------------

@@ -80,12 +80,14 @@ def lost_while_running() -> SessionLost:
 
 
 def lost_while_idle(cause: str) -> SessionLost:
-    return SessionLost(
+    error = SessionLost(
         "The interpreter or its session has ended since the last cell: all variables are gone. "
         "This cell was not run.",
         cause=cause,
         fix="Run the notebook again from its first cell (Run > Run All Cells).",
     )
+    error.while_idle = True
+    return error
 
 
 def shutting_down() -> SessionLost:

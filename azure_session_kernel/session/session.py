@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -30,6 +32,7 @@ from ..common.errors import (
 from ..common.within import within
 from ..executors.base import Executor
 from ..transfer.upload_first import upload_first
+from ..transfer.uploads import Uploads
 from ..wire import BootEnded, Gap, Hello, InterruptOutcome, Message, Oversized, Reaction
 from .boot_deaths import Deaths
 from .closing import ask_for_new_boot, keep, stop
@@ -45,6 +48,7 @@ from .loss_errors import (
     why_ended,
     with_deaths,
 )
+from .loss_reasons import explain, with_files
 from .opening import Opening, has_moved, prepare
 from .own_requests import Questions
 from .reaper import reap_leftovers
@@ -117,6 +121,10 @@ class NotebookSession:
         self._reopening: asyncio.TimerHandle | None = None
         self._questions = Questions()
         self._full = FullPool()
+        #: For how long the pool had no request, when the session was found to be gone.
+        self._idle_s = 0.0
+        self.uploads = Uploads()
+        """What ``%upload`` has brought into the session."""
         self._got_first_files = ""
         self.hello: Hello | None = None
         """What the session last said of itself."""
@@ -250,6 +258,10 @@ class NotebookSession:
         :raises SessionKernelError: nothing was delivered, except for
             ``PoolUnreachable.sent``, which says that it may have been.
         """
+        async with self._explaining():
+            await self._send(messages, on_boot)
+
+    async def _send(self, messages: Sequence[Message], on_boot: Callable[[str], None]) -> None:
         runs_code = any(message.msg_type == "execute_request" for message in messages)
         refused = 0
         while True:
@@ -294,13 +306,24 @@ class NotebookSession:
             except SessionTaken as error:
                 self._is_taken(error)
                 raise
+            except PoolUnreachable:
+                self._may_have_moved(opening, hello.boot)
+                raise
             except ExecutionUnknown as error:
+                if isinstance(error.__cause__, PoolUnreachable):
+                    self._may_have_moved(opening, hello.boot)
                 if runs_code and isinstance(error.__cause__, SessionLost):
                     self._forget_boot(hello.boot)
                     self._deaths.ended()
                     self._variables.told()  # with the rest of it
                 raise
             return
+
+    def _may_have_moved(self, opening: Opening, boot: str) -> None:
+        """A local pool that is out of reach is looked for anew by the next request."""
+        if opening.endpoint.loopback:
+            self._unreached = True
+            self._forget_boot(boot)
 
     async def _upload_first_files(self, opening: Opening, hello: Hello) -> None:
         """``AZURE_SESSION_UPLOAD``: before the first cell of an interpreter that has run none."""
@@ -326,6 +349,12 @@ class NotebookSession:
         :raises SessionLost: it was replaced, and held something. :raises SessionKernelError: why it
             can't be opened, or from ``work``.
         """
+        async with self._explaining():
+            return await self._use(work, leaves_files=leaves_files)
+
+    async def _use(
+        self, work: Callable[[Executor, Hello], Awaitable[T]], *, leaves_files: bool
+    ) -> T:
         for _ in range(2):
             hello = await self._ensure_open()
             if self._opening is None:
@@ -359,6 +388,33 @@ class NotebookSession:
             return False
         asked = self._opening.settings.on_death
         return asked == "die" or (asked == "auto" and self._opening.scope.kind == "kernel")
+
+    @asynccontextmanager
+    async def _explaining(self) -> AsyncIterator[None]:
+        """Adds to an error that tells a loss what is known of the session that is gone.
+
+        Another request than a cell may have met the loss first, and not told it.
+        """
+        idle_s = time.time() - self._opening.client.used_at if self._opening is not None else 0.0
+        before = self.hello
+        try:
+            yield
+        except SessionLost as error:
+            idle_s, self._idle_s = max(idle_s, self._idle_s), 0.0
+            opening = self._opening
+            if error.while_idle and opening is not None:
+                record = opening.executor.session_record
+                await explain(error, idle_s, record, self._open_again, self.uploads)
+            raise
+        if before is not None and self.hello is not before:
+            self._idle_s = idle_s
+
+    async def _open_again(self) -> tuple[Executor, str]:
+        """The session that has come in place of the lost one, and its boot."""
+        hello = await self._ensure_open(for_cell=False)
+        if self._opening is None:
+            raise shutting_down()
+        return self._opening.executor, hello.boot
 
     async def usage(self, boot: str, timeout_s: float) -> dict[str, Any]:
         """The content of a ``usage_reply``. :raises asyncio.TimeoutError: :raises PoolError:"""
@@ -517,7 +573,7 @@ class NotebookSession:
                 self._forget_boot(boot)
             # Else nobody has been told: the next cell's send will be refused, which tells.
             self._variables.gone_because(error.cause)
-            self._tell_gone(boot, lost_while_running())
+            self._tell_gone(boot, with_files(lost_while_running(), self.uploads.targets))
             return
         self._forget_boot(boot)
         if isinstance(error, UnexpectedAnswer) and error.status is None:

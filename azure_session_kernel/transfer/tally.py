@@ -16,6 +16,7 @@ class Tally:
     """How far a command is; whoever shows it reads this whenever it likes.
 
     :ivar left_out: what a pattern means and what can't be transferred, with the reason.
+    :ivar changed: what is another file here than the one that was transferred earlier.
     """
 
     total_files: int = 0
@@ -24,6 +25,7 @@ class Tally:
     transferred: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
 
     @property
     def done_files(self) -> int:

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..common.errors import FileRefused
-from ..executors.session_files import Fingerprint, SessionFiles, Unfit
+from ..executors.session_files import Fingerprint, Found, SessionFiles, Unfit
 from .choose import LocalChoice, choose
 from .in_thread import in_thread
 from .limits import Limits
 from .local_file import opened, unreadable
 from .tally import Tally, twice
+from .uploads import Uploaded, Uploads
 
 
 async def upload(
@@ -27,26 +28,44 @@ async def upload(
     to: str = "",
     limits: Limits,
     only_missing: bool = False,
+    uploads: Uploads | None = None,
 ) -> None:
     """From the notebook's ``folder`` to the session's folder ``to``.
 
     What is there with the same content is not sent; with another content it is replaced, unless
     ``only_missing``.
 
+    :param uploads: notes what is there then.
     :raises FileTransferError: :raises SessionLost: :raises PoolError:
     """
     choices = await in_thread(lambda stop: choose(folder, patterns, stop))
-    sizes = await asyncio.to_thread(_sizes, choices, limits)
-    targets = [_below(to, choice.name) for choice in choices]
-    there = await files.fingerprints(targets)
-    tally.total_files, tally.total_bytes = len(choices), sum(sizes)
-    for choice, target, size in zip(choices, targets, sizes, strict=True):
+    pairs = [(choice, _below(to, choice.name)) for choice in choices]
+    there = await files.fingerprints([target for _, target in pairs])
+    if only_missing:
+        kept = [one for one in pairs if isinstance(there.get(one[1]), Fingerprint)]
+        tally.unchanged += [choice.name for choice, _ in kept]
+        tally.total_files = len(kept)
+        pairs = [one for one in pairs if one not in kept]
+    await send(files, pairs, there, tally, limits, uploads)
+
+
+async def send(
+    files: SessionFiles,
+    pairs: Sequence[tuple[LocalChoice, str]],
+    there: Found,
+    tally: Tally,
+    limits: Limits,
+    uploads: Uploads | None,
+) -> None:
+    """Each to its name in the session. :param there: what is known of those names."""
+    sizes = await asyncio.to_thread(_sizes, [choice for choice, _ in pairs], limits)
+    tally.total_files, tally.total_bytes = tally.total_files + len(pairs), sum(sizes)
+    for (choice, target), size in zip(pairs, sizes, strict=True):
         done = tally.done_bytes
-        if only_missing and isinstance(there.get(target), Fingerprint):
-            tally.unchanged.append(choice.name)
-        else:
-            sent = await _upload_one(files, choice, target, there.get(target), tally)
-            (tally.transferred if sent else tally.unchanged).append(choice.name)
+        found, sent = await _upload_one(files, choice, target, there.get(target), tally)
+        (tally.transferred if sent else tally.unchanged).append(choice.name)
+        if uploads is not None:
+            uploads.note(Uploaded(target, choice.name, found), limits)
         tally.done_bytes = done + size
     await files.settle()
 
@@ -57,18 +76,21 @@ async def _upload_one(
     target: str,
     there: Fingerprint | Unfit | None,
     tally: Tally,
-) -> bool:
-    """False when it was there already. A file that changes meanwhile gets a second chance."""
+) -> tuple[Fingerprint, bool]:
+    """What it is, and False when it was there already.
+
+    A file that changes meanwhile gets a second chance.
+    """
     done = tally.done_bytes
 
-    async def attempt() -> bool:
+    async def attempt() -> tuple[Fingerprint, bool]:
         tally.done_bytes = done
         async with opened(choice.path, choice.name) as source:
             found = await source.take_fingerprint()
             if found == there and not found.lacks_its_bit(there):
-                return False
+                return found, False
             await files.upload(target, source, tally.add_bytes)
-            return True
+            return found, True
 
     return await twice(attempt)
 

@@ -15,7 +15,7 @@ import pytest
 from azure_session_kernel.cli.main import main
 from azure_session_kernel.pool.local_record import LocalPool, write_record
 
-from ..conftest import JUPYTER_DIRS, RunningPool
+from ..conftest import JUPYTER_DIRS, RunningPool, StartPool
 from .conftest import StartKernel
 from .fake_front import TOKEN, Answer, FakeFront, FakeSession, Respond, ending, line
 from .live_kernel import STOPS_WITHIN_S, Cell, LiveKernel, leases
@@ -257,6 +257,21 @@ def test_a_pool_that_does_not_listen_is_explained(
     assert cell.error["ename"] == "PoolUnreachable"
     assert "azure-session-kernel pool" in cell.error_text
     assert not ran.exists()
+
+
+def test_a_local_pool_that_was_started_again_elsewhere_needs_no_restart_of_the_kernel(
+    start_pool: StartPool, start_kernel: StartKernel
+) -> None:
+    pool = start_pool()
+    kernel = start_kernel(pool.env)
+    assert kernel.run("x = 1").status == "ok"
+    assert pool.stop() == 0
+    start_pool(env=pool.env)
+    told = []
+    while (cell := kernel.run("2 + 3")).status != "ok":
+        told.append(cell.error["ename"])
+    assert told in (["PoolUnreachable", "SessionLost"], ["ExecutionUnknown", "SessionLost"])
+    assert cell.result == "5"
 
 
 def test_a_refused_token_is_explained(

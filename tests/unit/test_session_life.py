@@ -72,6 +72,9 @@ class Session:
     def files(self, boot: str) -> None:
         """There are none to upload."""
 
+    async def session_record(self) -> None:
+        """It tells nothing."""
+
     async def send(self, boot: str, messages: Any, budget_s: float) -> None:
         self.sent.set()
         await asyncio.Event().wait()
@@ -125,7 +128,7 @@ class World:
         settings = Settings.from_environ({"AZURE_SESSION_POOL_ENDPOINT": POOL})
         scope = Scope("kernel", "key")
         held = self.store.acquire(Lease.new("ask-one", POOL, scope))
-        client: Any = SimpleNamespace(asked=self.executor.starts > 0)
+        client: Any = SimpleNamespace(asked=self.executor.starts > 0, used_at=time.time())
         tokens = FixedToken("token")
         endpoint, lease = parse_endpoint(POOL), LeaseWriter(held)
         return Opening(settings, endpoint, scope, tokens, lease, client, self.executor, "")  # type: ignore[arg-type]

@@ -61,7 +61,8 @@ def _summary(tally: Tally, outcome: str, done: str) -> str:
     if tally.unchanged:
         parts.append(f"{_files(tally.unchanged)} unchanged")
     left = "" if outcome == "Done" else f" of {tally.total_files}"
-    return f"{outcome}: {', '.join(parts)}{left}.{_left_out(tally.left_out)}"
+    changed = f" Changed here since: {_files(tally.changed)}." if tally.changed else ""
+    return f"{outcome}: {', '.join(parts)}{left}.{changed}{_left_out(tally.left_out)}"
 
 
 def _left_out(reasons: dict[str, str]) -> str:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import html
 import re
-from collections.abc import Awaitable, Mapping
-from datetime import datetime, timezone
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ...common.duration import duration
-from ...common.errors import MagicUsage, SessionKernelError
-from ...common.within import within
+from ...common.errors import MagicUsage
+from ...common.within import known
 from ...executors.base import Described, Executor
 from ...pool.call import redact
-from ...pool.clock import moment
+from ...pool.clock import expiry, moment, rfc3339
 from ...session.opening import Opening
-from ...transfer.limits import COMMAND_BYTES, FILE_BYTES, shown
+from ...transfer.limits import COMMAND_BYTES, FILE_BYTES, OPTION, Limits, shown
+from ...transfer.restore import restore
 from ...wire import Hello, Message
 from ..last_outputs import CellOutputs
 from . import download, files, stdin, upload
 from .context import Context
 from .display import printable
+from .parse import Arguments
+from .progress import progress
 
-USAGE: Final = "%session [last [NUMBER] | help]"
+RESTORE: Final = f"%session restore [{OPTION} SIZE]"
+USAGE: Final = "%session [last [NUMBER] | restore | help]"
 _LAST: Final = re.compile(r"last(?:[ \t]+([1-9][0-9]{0,5}))?")
+_RESTORE: Final = Arguments(RESTORE)
+_RESTORE.add_argument(OPTION, dest="max_size", metavar="SIZE")
 _LATENCIES: Final = 3
 _WITHIN_S: Final = 3.0
 
@@ -33,6 +37,7 @@ HELP: Final = (
     ("%session", "this notebook's session: pool, age, memory, latency, limits"),
     ("%session last", "the outputs of the newest cell again, also those this page has missed"),
     ("%session last 3", "those of the last three cells, or of as many as 16 MiB hold"),
+    (RESTORE, "files that were uploaded, into the session that came in place of a lost one"),
     ("%session help", "this list"),
     (upload.USAGE, "files from beside the notebook into the session"),
     (download.USAGE, "files from the session to beside the notebook"),
@@ -49,6 +54,8 @@ async def run(context: Context, line: str) -> None:
         context.display.show_table(HELP, _HELP_FOOTER)
     elif last := _LAST.fullmatch(line):
         await _show_last(context, int(last[1]) if last[1] else None)
+    elif line.split(maxsplit=1)[:1] == ["restore"]:
+        await _restore(context, line.removeprefix("restore"))
     elif line:
         raise MagicUsage(f"There is no %session {line[:50]}.", fix=f"Write it so: {USAGE}")
     else:
@@ -60,7 +67,9 @@ async def _show_last(context: Context, count: int | None) -> None:
 
     :param count: how many cells; None for the newest and those this page can't have seen.
     """
-    await context.notebook.use(lambda executor, hello: _known(executor.read_up_to(hello.next - 1)))
+    await context.notebook.use(
+        lambda executor, hello: known(executor.read_up_to(hello.next - 1), _WITHIN_S)
+    )
     cells = context.last.cells(count)
     if not any(map(len, cells)):
         context.display.show_table([("outputs", "none since this kernel started")])
@@ -82,12 +91,28 @@ def _heading(cell: CellOutputs) -> Message:
     return Message("iopub", {"msg_type": "display_data"}, content)
 
 
+async def _restore(context: Context, line: str) -> None:
+    uploads = context.notebook.uploads
+    max_size = _RESTORE.parse(line).max_size
+    limits = uploads.limits if max_size is None else Limits.parse(max_size)
+    if not uploads:
+        context.display.show_text("Nothing was uploaded by %upload since this kernel started.")
+        return
+
+    async def work(executor: Executor, hello: Hello) -> None:
+        files = executor.files(hello.boot)
+        async with progress(context.display, "Restoring", "restored") as tally:
+            await restore(files, context.folder, uploads, tally, limits)
+
+    await context.notebook.use(work, leaves_files=True)
+
+
 async def _show(context: Context, executor: Executor, hello: Hello) -> None:
     opening = context.notebook.opening
     record, usage, latency = await asyncio.gather(
-        _known(executor.session_record()),
-        _known(context.notebook.usage(hello.boot, _WITHIN_S)),
-        _known(_latency(executor)),
+        known(executor.session_record(), _WITHIN_S),
+        known(context.notebook.usage(hello.boot, _WITHIN_S), _WITHIN_S),
+        known(_latency(executor), _WITHIN_S),
     )
     rows = [
         *_place(opening, executor, hello),
@@ -108,13 +133,6 @@ def _limits(largest_bytes: int | None) -> str:
     if largest_bytes is not None and largest_bytes < FILE_BYTES:
         one = f"one file {shown(largest_bytes)} (the pool's)"
     return f"{one}, one command {shown(COMMAND_BYTES)} (--max-size)"
-
-
-async def _known(wanted: Awaitable[Any]) -> Any:
-    """None for what the pool does not tell, or not in time."""
-    with contextlib.suppress(SessionKernelError, asyncio.TimeoutError):
-        return await within(wanted, _WITHIN_S)
-    return None
 
 
 async def _latency(executor: Executor) -> float:
@@ -139,8 +157,8 @@ def _place(opening: Opening | None, executor: Executor, hello: Hello) -> list[tu
 def _times(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """By the pool's clock alone. :param record: as ``PoolClient.get_session`` gives it."""
     now = moment(str(record.get("date", "")))
-    created = _moment(record.get("createdAt"))
-    expires = _moment(record.get("expiresAt")) or _moment(record.get("expireAt"))
+    created = rfc3339(record.get("createdAt"))
+    expires = expiry(record)
     age, left = "unknown", "unknown: this pool does not say"
     if now is not None and created is not None:
         age = duration((now - created).total_seconds())
@@ -170,13 +188,3 @@ def _number(value: Any) -> float | None:
 
 def _word(value: Any) -> str:
     return "".join(c for c in str(value)[:40] if c.isprintable())
-
-
-def _moment(value: Any) -> datetime | None:
-    """RFC 3339, with any number of decimals."""
-    if not isinstance(value, str) or len(value) < 19:
-        return None
-    try:
-        return datetime.strptime(value[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None

@@ -26,6 +26,14 @@ async def run(context: Context, line: str) -> None:
     async def work(executor: Executor, hello: Hello) -> None:
         files = executor.files(hello.boot)
         async with progress(context.display, "Uploading", "uploaded") as tally:
-            await upload(files, context.folder, wanted.patterns, tally, to=wanted.to, limits=limits)
+            await upload(
+                files,
+                context.folder,
+                wanted.patterns,
+                tally,
+                to=wanted.to,
+                limits=limits,
+                uploads=context.notebook.uploads,
+            )
 
     await context.notebook.use(work, leaves_files=True)
