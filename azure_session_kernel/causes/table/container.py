@@ -314,7 +314,7 @@ CONTAINER_CAUSES: Final = (
         fix="Keep sessions ready (`az containerapp sessionpool update --name {pool} "
         "--resource-group {group} --ready-sessions N`), give the template a Startup probe on "
         "/health, and install nothing at the container's start.",
-        local=Advice("Keep sessions ready: `azure-session-kernel pool --ready-sessions N`."),
+        local=Advice("Keep sessions ready: `azure-session-kernel pool --ready-sessions 3`."),
         builtin=Advice(
             "Keep sessions ready: `az containerapp sessionpool update --name {pool} "
             "--resource-group {group} --ready-sessions N`."

@@ -347,7 +347,7 @@ FRONT_CAUSES: Final = (
         "--resource-group {group} --max-sessions N`.",
         local=Advice(
             _WAIT + "end the pool (Ctrl-C where it runs) and start it again with more: "
-            "`azure-session-kernel pool --max-sessions N`.",
+            "`azure-session-kernel pool --max-sessions 20`.",
         ),
         source="reported: 429 (langchain-azure issue 714); Microsoft's documentation "
         "(session-pool): 404",
