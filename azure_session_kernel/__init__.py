@@ -4,5 +4,5 @@ import logging
 
 __version__ = "0.1.0"
 
-# What this package logs must never fall through to a notebook's stderr (design, rule 5).
+# What this package logs must never fall through to a notebook's stderr (docs/design.md rule 5).
 logging.getLogger(__name__).addHandler(logging.NullHandler())

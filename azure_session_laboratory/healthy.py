@@ -26,7 +26,7 @@ def _set(name: str, executor: str, kind: Kind, what: str) -> Scenario:
 
 def _built_in(name: str, what: str, *versions: str) -> Scenario:
     kind = interpreter(Builtin(api_versions=versions))
-    source = "azure/README 1.2, 2.1 (a, b): what each api-version has."
+    source = "docs/azure.md 1.2, 2.1 (a, b): what each api-version has."
     return Scenario(f"healthy-{name}", "", what, source, kind=kind)
 
 
@@ -88,7 +88,7 @@ HEALTHY: Final = (
         name="healthy-strict-program",
         cause="",
         what="A program that takes code, and refuses an empty request with an error envelope.",
-        source="Common; the envelope is not the service's, which has a traceId (azure/README 4.1).",
+        source="Common; the envelope is not the service's, with a traceId (docs/azure.md 4.1).",
         kind=container("strict"),
     ),
 )

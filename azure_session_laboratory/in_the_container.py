@@ -25,7 +25,7 @@ def _route_missing(name: str, program: str, says: str) -> Scenario:
         name=f"route-missing-{name}",
         cause="route-missing",
         what=f"An adapter that has no such route and says so {says}.",
-        source="azure/README 4.2 row 2 (src): the framework's own 404.",
+        source="docs/azure.md 4.2 row 2 (src): the framework's own 404.",
         kind=container(program),
     )
 
@@ -42,7 +42,7 @@ IN_THE_CONTAINER: Final = (
         cause="piston-owns-port",
         what="Piston listens on the target port, and the adapter that should answer "
         "/python/execute died of 'address in use'.",
-        source="azure/README 4.2 row 1 and 7 (src): bodies word for word. That the pool keeps "
+        source="docs/azure.md 7 and 4.2 row 1 (src): bodies word for word. That the pool keeps "
         "Express' header is assumed. Programs fail, as without privileges: 500 without a body.",
         kind=container("piston"),
         env={"AZURE_SESSION_EXECUTOR": "oneshot"},
@@ -51,7 +51,7 @@ IN_THE_CONTAINER: Final = (
         name="piston-without-languages",
         cause="piston-owns-port",
         what="As piston-owns-port, with a Piston in which no language is installed yet.",
-        source="azure/README 7 (src): languages are packages that are installed after the start.",
+        source="docs/azure.md 7 (src): languages are packages that are installed after the start.",
         kind=container("piston-without-languages"),
     ),
     _route_missing("express", "express", "in Express' HTML page `Cannot POST /…`"),
@@ -63,7 +63,7 @@ IN_THE_CONTAINER: Final = (
         name="base-image",
         cause="base-image",
         what="Microsoft's code interpreter image, where a setting says that our adapter is.",
-        source="azure/README 3.5 and 4.2 row 4 (src; the 404's text is inferred from Go's mux).",
+        source="docs/azure.md 3.5 and 4.2 row 4 (src; the 404's text is inferred from Go's mux).",
         kind=container("base-image"),
         env={"AZURE_SESSION_EXECUTOR": "adapter"},
     ),
@@ -71,7 +71,7 @@ IN_THE_CONTAINER: Final = (
         name="nothing-listens",
         cause="nothing-listens",
         what="The container runs, and nothing in it listens on the target port.",
-        source="azure/README 4.1, 502 (c). Its body is unknown; here it is text.",
+        source="docs/azure.md 4.1, 502 (c). Its body is unknown; here it is text.",
         kind=container("silent", _STARTED),
         resource=Resource(),
     ),
@@ -79,7 +79,7 @@ IN_THE_CONTAINER: Final = (
         name="adapter-crashed-at-start",
         cause="adapter-crashed-at-start",
         what="The adapter ends with an error as soon as it starts, again and again.",
-        source="azure/README 4.1, 502 (c); crashCount in 2.5 (b). That the pool then knows no "
+        source="docs/azure.md 4.1, 502 (c); crashCount in 2.5 (b). That the pool then knows no "
         "session of the identifier is the local pool's way; Azure's is unknown.",
         kind=container("crash"),
         resource=Resource(ready=0, crashes=7, egress="EgressEnabled"),
@@ -88,7 +88,7 @@ IN_THE_CONTAINER: Final = (
         name="nothing-listens-from-outside",
         cause="nothing-listens",
         what="As nothing-listens, seen by somebody who may not read the pool's resource.",
-        source="azure/README 4.1, 502 (c).",
+        source="docs/azure.md 4.1, 502 (c).",
         kind=container("silent", _STARTED),
     ),
     Scenario(
@@ -102,7 +102,7 @@ IN_THE_CONTAINER: Final = (
         name="image-pull-failed",
         cause="image-pull-failed",
         what="The pool can't pull its image, so that no container is behind its sessions.",
-        source="azure/README 2.5: imagePullFailCount (b). That calls then get 502 is inferred.",
+        source="docs/azure.md 2.5: imagePullFailCount (b). That calls then get 502 is inferred.",
         kind=container("silent", _STARTED),
         resource=Resource(ready=0, pending=2, pull_failures=4),
     ),
@@ -110,7 +110,7 @@ IN_THE_CONTAINER: Final = (
         name="pool-not-ready",
         cause="pool-not-ready",
         what="The pool is still being provisioned.",
-        source="azure/README 2.5: InProgress for 8 minutes (b). That calls get 502 is inferred.",
+        source="docs/azure.md 2.5: InProgress for 8 minutes (b). That calls get 502 is inferred.",
         kind=container("silent", _STARTED),
         resource=Resource(provisioning_state="InProgress", ready=0, pending=2),
     ),
@@ -125,7 +125,7 @@ IN_THE_CONTAINER: Final = (
         name="execute-fails",
         cause="container-fails",
         what="An adapter in front of Piston, which answers every program with 500.",
-        source="azure/README 7 (src): its envelope when Piston can't be reached.",
+        source="docs/azure.md 7 (src): its envelope when Piston can't be reached.",
         kind=container("seed-broken"),
     ),
     Scenario(
@@ -146,14 +146,14 @@ IN_THE_CONTAINER: Final = (
         name="code-is-not-run",
         cause="execution-fails",
         what="A built-in pool for JavaScript.",
-        source="azure/README 2.1 (b): NodeLTS answers as PythonLTS does; its errors are a guess.",
+        source="docs/azure.md 2.1 (b): NodeLTS answers as PythonLTS does; its errors are a guess.",
         kind=interpreter(Builtin(container_type="NodeLTS")),
     ),
     Scenario(
         name="template-not-active",
         cause="template-not-active",
         what="The target port was changed, and sessions are still made from the older template.",
-        source="azure/README 4.2, step 4 (inf): beware of a rollout.",
+        source="docs/azure.md 4.2 step 4 (inf): beware of a rollout.",
         kind=container("silent", _STARTED),
         resource=Resource(target_port=8080, active_port=80),
     ),
@@ -161,14 +161,14 @@ IN_THE_CONTAINER: Final = (
         name="egress-dependent-start",
         cause="egress-dependent-start",
         what="The image's Python downloads something when it starts, and the pool has no egress.",
-        source="azure/README 2.5: EgressDisabled is the default (b); 6.8: URLError (b).",
+        source="docs/azure.md 2.5: EgressDisabled is the default (b); 6.8: URLError (b).",
         kind=container("adapter-without-egress"),
     ),
     Scenario(
         name="slow-start",
         cause="slow-start",
         what="The adapter listens some seconds after its container was handed out.",
-        source="azure/README 4.1: 502 while it does not listen yet (c).",
+        source="docs/azure.md 4.1: 502 while it does not listen yet (c).",
         kind=container("slow-adapter", _STARTED),
     ),
     Scenario(

@@ -1,6 +1,6 @@
 """The programs that play what may sit in a container in place of our adapter, as tables of routes.
 
-Sources: Piston: azure/README 7. Microsoft's base image: 3.5. The Piston wrapper that
+Sources: Piston: docs/azure.md 7. Microsoft's base image: 3.5. The Piston wrapper that
 ``/python/execute`` comes from ("seed"): 7 and 4.2. The Express, Flask, FastAPI and Go programs are
 what somebody writes in an afternoon; only their 404 matters, which is real.
 """

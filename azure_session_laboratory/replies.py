@@ -1,6 +1,6 @@
 """What web frameworks say by themselves: their 404 and 405 pages, and whole answers as data.
 
-The texts tell the frameworks apart from outside (azure/README 4.2, row 2). Standard library only:
+The texts tell the frameworks apart from outside (docs/azure.md 4.2 row 2). Standard library only:
 the programs that use it have to start at once.
 """
 
@@ -99,7 +99,7 @@ def go_unknown(method: str, path: str) -> Reply:
 
 
 def piston_unknown(method: str, path: str) -> Reply:
-    """Piston's last handler; the body is exactly this (azure/README 4.2, row 1)."""
+    """Piston's last handler; the body is exactly this (docs/azure.md 4.2 row 1)."""
     return express_json(404, {"message": "Not Found"})
 
 

@@ -1,6 +1,6 @@
 """A pool's ARM resource, ``Microsoft.App/sessionPools``, as the management plane shows it.
 
-Its form is recorded (azure/README 2.5, REC-CC 2025-02-02-preview); the values that matter for a
+Its form is recorded (docs/azure.md 2.5, REC-CC 2025-02-02-preview); the values that matter for a
 diagnosis are ``Resource``'s fields.
 """
 

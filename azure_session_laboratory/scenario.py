@@ -31,7 +31,7 @@ class Scenario:
     :ivar cause: the id in ``causes/diagnosis.py`` that doctor should name; "" when nothing is
         wrong.
     :ivar what: what is played, in one sentence.
-    :ivar source: sections of azure/README with their marks, and what had to be assumed.
+    :ivar source: sections of docs/azure.md with their marks, and what had to be assumed.
     :ivar rules: faults on the way, in the form of ``azure_session_laboratory/faults/plan.py``.
     :ivar in_front: what a request meets before the pool does.
     :ivar occupied_by: identifiers whose sessions are there before anybody comes.

@@ -1,7 +1,7 @@
 """Azure's own execution routes: ``/executions``, ``/executions/{id}`` and ``/code/execute``.
 
 Over any interpreter, which a :class:`Runner` stands for: ours, and the local pool's built-in kind.
-Shapes: azure/README 1.2, 1.3, 2.1, 2.2, 6.
+Shapes: docs/azure.md 1.2, 1.3, 2.1, 2.2, 6.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Execution:
 class ExecutionRules:
     """Where the built-in pool and our container differ.
 
-    :ivar limit_s: no execution lasts longer (azure/README 6.3).
+    :ivar limit_s: no execution lasts longer (docs/azure.md 6.3).
     :ivar output_limit_bytes: of a stream, unless the request says otherwise (6.5).
     :ivar empty_kernel: ``useEmptyKernel`` can be had.
     """
@@ -233,7 +233,7 @@ class Executions:
 
 
 def azure_error(status: int, code: str, message: str) -> Response:
-    """Azure's error body (azure/README 1.1)."""
+    """Azure's error body (docs/azure.md 1.1)."""
     answer = json_answer({"error": {"code": code, "message": message}}, status)
     answer.headers["x-ms-error-code"] = code
     return answer
@@ -257,7 +257,7 @@ async def _body(request: Request) -> Any:
 
 
 def _headers(request: Request, execution: Execution) -> dict[str, str]:
-    """The image's ``Operation-Location`` is a path (azure/README 3.5)."""
+    """The image's ``Operation-Location`` is a path (docs/azure.md 3.5)."""
     given = request.query_params
     query = urlencode({key: given[key] for key in ("api-version", "identifier") if key in given})
     where = f"/executions/{quote(execution.id, safe='')}"

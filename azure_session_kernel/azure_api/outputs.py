@@ -1,4 +1,4 @@
-"""What one execution gave, as Azure's built-in interpreter reports it (azure/README 6.4 to 6.6).
+"""What one execution gave, as Azure's built-in interpreter reports it (docs/azure.md 6.4 to 6.6).
 
 Jupyter messages go in; ``stdout``, ``stderr`` and ``executionResult`` come out.
 """
@@ -17,7 +17,7 @@ MAX_STREAM_BYTES: Final = 1024 * 1024
 #: An image, or the text of a result, beyond this is left out.
 _MAX_RESULT_CHARS: Final = 32 * 1024 * 1024
 
-#: KOR-LAB's texts (azure/README 4.1).
+#: KOR-LAB's texts (docs/azure.md 4.1).
 TIMED_OUT: Final = "Request timed out waiting for code execution to complete"
 ABORTED: Final = "Execution aborted"
 
@@ -89,7 +89,7 @@ class Outputs:
         return "\n".join(map(str, lines))
 
     def _take_result(self, data: Mapping[str, Any]) -> None:
-        """A result of type ``text/officepy`` is JSON and is used as it is (rule 1)."""
+        """A result of type ``text/officepy`` is JSON, used as it is (docs/azure.md 6.4 rule 1)."""
         encoded = data.get("text/officepy")
         if isinstance(encoded, str) and len(encoded) <= _MAX_RESULT_CHARS and _is_json(encoded):
             self._result, self._encoded_result = "", encoded
@@ -97,7 +97,7 @@ class Outputs:
         self._set_result(json_value(str(data.get("text/plain", ""))))
 
     def _take_image(self, data: Mapping[str, Any]) -> None:
-        """Only PNG; the last one takes the place of the result (rule 5)."""
+        """Only PNG; the last one takes the place of the result (docs/azure.md 6.4 rule 5)."""
         image = data.get("image/png")
         if isinstance(image, str) and len(image) <= _MAX_RESULT_CHARS:
             encoded = image.replace("\n", "")
@@ -115,7 +115,7 @@ def _is_json(text: str) -> bool:
 
 
 def cut(text: str, limit_bytes: int) -> str:
-    """The head, and dots: a limit of 1,024 leaves 1,023 bytes (azure/README 6.5)."""
+    """The head, and dots: a limit of 1,024 leaves 1,023 bytes (docs/azure.md 6.5)."""
     data = text.encode("utf-8", "replace")
     if len(data) <= limit_bytes:
         return data.decode()
@@ -123,7 +123,7 @@ def cut(text: str, limit_bytes: int) -> str:
 
 
 def json_value(text: str) -> Any:
-    """The value that Azure makes of a result's ``text/plain`` (azure/README 6.4, rule 2)."""
+    """The value that Azure makes of a result's ``text/plain`` (docs/azure.md 6.4 rule 2)."""
     if text in ("True", "False"):
         return text == "True"
     if _INTEGER.fullmatch(text) and -(2**63) <= int(text) < 2**63:

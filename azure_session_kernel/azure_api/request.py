@@ -1,4 +1,4 @@
-"""The body of ``POST /executions`` and ``POST /code/execute``, checked (azure/README 1.3, 6.9)."""
+"""The body of ``POST /executions`` and ``POST /code/execute``, checked (docs/azure.md 1.3, 6.9)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXECUTION_TYPES: Final = ("synchronous", "asynchronous")
 class BadExecution(Exception):
     """A body that the service refuses with 400.
 
-    :ivar code: Azure's error code (azure/README 4.1).
+    :ivar code: Azure's error code (docs/azure.md 4.1).
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The api-versions of Azure's data plane, and what differs between them (azure/README 1 and 2)."""
+"""The api-versions of Azure's data plane, and what differs between them (docs/azure.md 1 and 2)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Who refused, once it is known whether the pool knows the session: its front, or the container.
 
 A 401, 403, 413, 429 or a redirect can come from either, and what the front says with them is not
-published (azure/README 8). The pool's own calls decide: a front that refuses a caller refuses
+published (docs/azure.md 8). The pool's own calls decide: a front that refuses a caller refuses
 those, too, and a container answers only once there is a session.
 """
 

@@ -105,7 +105,7 @@ class EndpointInvalid(SettingsError):
 
 
 class HostNotAllowed(SettingsError):
-    """The host is not one that tokens may be sent to (design, rule 9)."""
+    """The host is not one that tokens may be sent to (docs/design.md rule 9)."""
 
 
 class IdentifierInvalid(SettingsError):
@@ -189,7 +189,7 @@ class SessionError(SessionKernelError):
 
 
 class SessionLost(SessionError):
-    """The session was replaced by a fresh one; the cell did not run (design, rule 3).
+    """The session was replaced by a fresh one; the cell did not run (docs/design.md rule 3).
 
     :ivar while_idle: since the last cell, as far as is known.
     """
@@ -206,7 +206,7 @@ class InterpreterDied(SessionError):
 
 
 class ExecutionUnknown(SessionError):
-    """It can't be known whether the cell ran (design, rule 2)."""
+    """It can't be known whether the cell ran (docs/design.md rule 2)."""
 
 
 class MessageTooLarge(SessionError):
@@ -214,7 +214,7 @@ class MessageTooLarge(SessionError):
 
 
 class Interrupted(SessionError):
-    """The cell was interrupted by the user; carries which step stopped it (design, rule 8)."""
+    """The user has interrupted the cell; carries what stopped it (docs/design.md rule 8)."""
 
     ename = "KeyboardInterrupt"
 

@@ -43,7 +43,8 @@ from .interpreter_host import (
 )
 
 MAX_HELLO_WAIT_S: Final = 30.0
-#: Of Azure's own execution routes: Azure's ceiling for one, and no cut of its own (azure/README 6).
+#: Of Azure's own execution routes: Azure's ceiling for one, and no cut of its own (docs/azure.md
+#: 6.3, 6.5).
 EXECUTION_RULES: Final = ExecutionRules(limit_s=220.0, output_limit_bytes=MAX_STREAM_BYTES)
 
 #: Base64 makes a part a third larger, and its wrapping needs some room.

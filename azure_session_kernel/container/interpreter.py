@@ -1,7 +1,7 @@
 """The user's ipykernel, as the adapter starts it. Everything the user runs lives in this process.
 
 It differs from a plain ipykernel in seven ways: its IOPub socket has no limit at which ZeroMQ drops
-messages silently (design, rule 4), no text makes a message impossible to send, a signal
+messages silently (docs/design.md rule 4), no text makes a message impossible to send, a signal
 wakes its event loop, another tells what an interrupt has done, cells that the kernel itself has
 ended count, a comm message beside a cell that awaits has a busy and an idle, and it runs at a lower
 priority than the adapter, so that the HTTP loop answers while user code burns all CPUs.

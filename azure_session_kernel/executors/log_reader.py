@@ -46,7 +46,7 @@ from .read_style import ReadStyle, Style
 log = logging.getLogger(__name__)
 
 #: Without user activity for so long the reader closes, so that the pool's cooldown can end an
-#: abandoned session (design, section 6).
+#: abandoned session (docs/design.md 6).
 IDLE_S: Final = 600.0
 #: Acknowledge (by reading anew) after so much, so that the session can forget it.
 ACKNOWLEDGE_BYTES: Final = 32 * 1024 * 1024

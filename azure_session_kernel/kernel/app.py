@@ -95,7 +95,7 @@ class AzureSessionKernelApp(IPKernelApp):
         """Published straight from the event loop: no user thread ever prints in this process."""
         self.iopub_socket = context.socket(zmq.XPUB)
         self.iopub_socket.linger = 1000
-        # ZeroMQ drops silently at its limit of 1000 queued messages (design, rule 4).
+        # ZeroMQ drops silently at its limit of 1000 queued messages (docs/design.md rule 4).
         self.iopub_socket.sndhwm = 0
         self.iopub_socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         self._apply_curve(self.iopub_socket)
@@ -118,7 +118,7 @@ class AzureSessionKernelApp(IPKernelApp):
         super().close()  # type: ignore[no-untyped-call]
 
     def init_io(self) -> None:
-        """No capture: what this process prints is for its log, never for a notebook (rule 5)."""
+        """No capture: what this process prints is for its log alone (docs/design.md rule 5)."""
 
     def init_signal(self) -> None:
         """Interrupts come as messages; a stray Ctrl-C in the server's terminal is not for us."""

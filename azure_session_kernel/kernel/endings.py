@@ -91,7 +91,7 @@ class Endings:
         request.on(Event.ENDED)
 
     def answer(self, request: Request, error: SessionKernelError) -> None:
-        """The ``error`` output and the reply carry the same three fields (design, rule 6)."""
+        """The ``error`` output and the reply have the same fields (docs/design.md rule 6)."""
         content = {"status": "error", **error.as_content()}
         if request.is_execute:
             content |= self._publish_error(request, error)

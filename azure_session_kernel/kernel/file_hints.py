@@ -1,8 +1,8 @@
 """The session's messages, with the line about ``%upload`` under an error
 (``kernel/magics/missing.py``).
 
-That line needs a look at files, which no event loop may wait for (design, rule 7): a thread looks,
-and what the session sends meanwhile waits here, so that everything keeps its order.
+That line needs a look at files, which no event loop may wait for (docs/design.md rule 7): a thread
+looks, and what the session sends meanwhile waits here, so that everything keeps its order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The interrupt ladder (design, rule 8): SIGINT, then kill the interpreter, then let go.
+"""The interrupt ladder (docs/design.md rule 8): SIGINT, then kill the interpreter, then let go.
 
 1. A cell that was not sent yet (allocation, network) is not sent any more.
 2. SIGINT. Nearly every cell ends with its own KeyboardInterrupt within milliseconds.

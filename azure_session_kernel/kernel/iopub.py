@@ -1,8 +1,8 @@
 """The IOPub socket: it drops nothing, and tells how much of it front ends have not taken yet.
 
-ZeroMQ keeps for each front end what that has not read. Without a limit nothing is lost (design,
-rule 4), but a front end that has stopped reading would let this process grow for ever; so the
-session's log is not read on meanwhile, and keeps it instead.
+ZeroMQ keeps for each front end what that has not read. Without a limit nothing is lost
+(docs/design.md rule 4), but a front end that has stopped reading would let this process grow for
+ever; so the session's log is not read on meanwhile, and keeps it instead.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ The life of one cell, downwards through this file::
     Endings.finish       (endings.py) outputs have been published; now the reply, then idle
 
 Everything runs on one event loop and nothing blocks it, so interrupt and shutdown are always
-answered (design, rules 7 and 8).
+answered (docs/design.md rules 7 and 8).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from .requests import Request, RequestTable
 from .session_messages import SessionMessages
 from .waiting import waiter_of
 
-#: ``kernel_info`` waits so long for the session, then answers in any case (design, section 6).
+#: ``kernel_info`` waits so long for the session, then answers in any case (docs/design.md 6).
 START_BUDGET_S: Final = 20.0
 #: How long the end waits for the answer to a shutdown, which has nothing to wait for any more.
 ANSWER_S: Final = 0.5
@@ -144,7 +144,7 @@ class AzureSessionKernel(Kernel):
                 self._lanes.put(request)
 
     def _on_control(self, frames: list[bytes]) -> None:
-        """What is answered here never waits for the session's answers to others (rule 7)."""
+        """What is answered here never waits for the session (docs/design.md rule 7)."""
         request = self._front.read("control", frames)
         if request is None:
             return

@@ -1,6 +1,6 @@
 """The life of one Jupyter request, from the front end's message to its reply and idle.
 
-A request is over when its reply *and* its idle have come from the session (design, section 3
+A request is over when its reply *and* its idle have come from the session (docs/design.md 3
 "Order"). They may come in either order, because they travel on different sockets there; the front
 end always gets the outputs, then the reply, then idle.
 """

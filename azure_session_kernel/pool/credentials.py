@@ -179,7 +179,7 @@ def checked_token(value: str) -> str:
 
 
 def _make_credential(name: str) -> SyncCredential:
-    # Without a handler their warnings would go to stderr, which a notebook shows (design, rule 5).
+    # Without a handler their warnings go to stderr, which a notebook shows (docs/design.md rule 5).
     for library in ("azure", "msal"):
         logging.getLogger(library).addHandler(logging.NullHandler())
     from azure import identity

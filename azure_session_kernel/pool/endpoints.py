@@ -1,6 +1,6 @@
 """Which host a token may go to: the pool management endpoint, parsed and checked.
 
-Design, rule 9: tokens go only to ``*.dynamicsessions.io`` (built-in pools),
+docs/design.md rule 9: tokens go only to ``*.dynamicsessions.io`` (built-in pools),
 ``*.azurecontainerapps.io`` (custom-container pools), loopback, and hosts the user named in
 ``AZURE_SESSION_ALLOWED_HOSTS``; only over TLS except on loopback.
 """
@@ -57,7 +57,7 @@ class Endpoint:
 
     @property
     def builtin(self) -> bool:
-        """A built-in pool's, also when the local pool plays it (azure/README 0)."""
+        """A built-in pool's, also when the local pool plays it (docs/azure.md 0)."""
         return self.kind == "builtin" or _BUILTIN_PATH.search(self.url) is not None
 
     def join(self, path: str) -> str:

@@ -217,7 +217,7 @@ def _adapter_what(call: Call, reply: Reply) -> tuple[type[PoolError], str]:
 
 
 def _who(reply: Reply, said: str) -> str:
-    """Who said 404, as far as the body tells (azure/README 4.2)."""
+    """Who said 404, as far as the body tells (docs/azure.md 4.2)."""
     if reply.dialect == "unavailable-page":
         return "Azure's page for unknown hosts"
     if reply.dialect == "service":

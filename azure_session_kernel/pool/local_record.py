@@ -148,7 +148,7 @@ def _count(value: Any) -> int:
 
 
 def _loopback_url(value: Any) -> str:
-    """The local pool's token goes to loopback only (design, rule 9)."""
+    """The local pool's token goes to loopback only (docs/design.md rule 9)."""
     if not isinstance(value, str):
         raise ValueError("no url")
     parts = urlsplit(value)

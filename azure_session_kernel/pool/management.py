@@ -1,4 +1,4 @@
-"""How sessions are stopped, looked up and listed: rules of Azure's API as data (azure/README 3.3).
+"""How sessions are stopped, looked up and listed: rules of Azure's API as data (docs/azure.md 3.3).
 
 Custom-container pools answer below ``/.management/`` and forward every other path to the
 container; built-in pools have ``/session`` and ``/listSessions``.
@@ -43,7 +43,7 @@ def refuses_version(error: PoolError) -> bool:
 
 
 def is_gone(error: PoolError) -> bool:
-    """The session does not exist: as text (recorded) or as a code (azure/README 4.1)."""
+    """The session does not exist: as text (recorded) or as a code (docs/azure.md 4.1)."""
     if error.code in ("SessionNotFound", "SessionWithIdentifierNotFound"):
         return error.status in (400, 404)
     return error.status == 400 and "session not found" in error.body.lower()

@@ -1,6 +1,6 @@
 """The end of a kernel: its session is stopped, kept, or asked for a new boot, its lease let go.
 
-jupyter_client allows 2.5 s before it sends SIGTERM (design, section 6): all are bounded. What was
+jupyter_client allows 2.5 s before it sends SIGTERM (docs/design.md 6): all are bounded. What was
 not confirmed in time stays in the lease: a restart for the next start, a stop for a process that
 outlives this one (``handover.py``), and after that for the reaper.
 """

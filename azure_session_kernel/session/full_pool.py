@@ -220,7 +220,7 @@ async def _either(task: asyncio.Task[T], event: asyncio.Event) -> None:
 async def _as_full(error: PoolError, opening: Opening) -> PoolFull:
     """:raises PoolError: ``error``, which does not mean a full pool.
 
-    A 404 without a body is what Microsoft documents (azure/README 4.1), and what a program in a
+    A 404 without a body is what Microsoft documents (docs/azure.md 4.1), and what a program in a
     container may say: then there is a session, which the pool knows.
     """
     if isinstance(error, PoolFull):

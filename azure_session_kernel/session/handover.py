@@ -2,8 +2,9 @@
 
 jupyter_client kills the kernel's process group, so the process has a session of its own; it holds
 nothing of the kernel's, neither its streams nor its folder, so that nobody waits for it. What it
-needs it reads from a pipe: token and identifier are for nobody else's eyes (design, rule 9). The
-other end of the pipe closes with the kernel, however that ends, and tells ``finisher.py`` to look.
+needs it reads from a pipe: token and identifier are for nobody else's eyes (docs/design.md rule 9).
+The other end of the pipe closes with the kernel, however that ends, and tells ``finisher.py`` to
+look.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which session belongs to this kernel: secret, scope and identifier (design, 5)."""
+"""Which session belongs to this kernel: secret, scope and identifier (docs/design.md 5)."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def choose_scope(
     connection_file: str,
     notebook_is_held: Callable[[str], bool],
 ) -> Scope:
-    """Whether the session belongs to the notebook or to this kernel alone (design, 5).
+    """Whether the session belongs to the notebook or to this kernel alone (docs/design.md 5).
 
     :param parent_environ: of the process that started this kernel; None when unknown, which counts
         as not inherited.

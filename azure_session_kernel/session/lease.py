@@ -1,4 +1,4 @@
-"""Leases: small files that record the sessions this machine has opened (design, rule 11).
+"""Leases: small files that record the sessions this machine has opened (docs/design.md rule 11).
 
 A lease is written before its session is first asked for and removed when the session is stopped, so
 a session whose kernel was killed can still be found. A living kernel *holds* its lease by an

@@ -1,4 +1,4 @@
-"""A held lease on an event loop that no disk may hold up (design, rule 7).
+"""A held lease on an event loop that no disk may hold up (docs/design.md rule 7).
 
 Home directories can be on a file server, where one ``fsync`` takes seconds.
 """

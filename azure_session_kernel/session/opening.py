@@ -118,7 +118,7 @@ def _of_record(endpoint: Endpoint, record: LocalPool) -> tuple[Endpoint, TokenSo
 
 
 def _record_at(endpoint: Endpoint) -> LocalPool:
-    """Any program may listen on loopback: it gets no token but the local pool's (rule 9)."""
+    """Any program may listen on loopback: no token but the local pool's (docs/design.md rule 9)."""
     with contextlib.suppress(SettingsError):
         record = read_record()
         here, there = urlsplit(endpoint.url), urlsplit(record.url)

@@ -1,4 +1,4 @@
-"""Stops sessions whose kernel is gone (design, rule 11)."""
+"""Stops sessions whose kernel is gone (docs/design.md rule 11)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RESTARTS_WITHIN_S: Final = 120.0
 async def reap_leftovers(opening: Opening) -> None:
     """What a kernel does in the background after its start. Never raises."""
     try:
-        # Files, perhaps many and far away: nothing may block the kernel's event loop (rule 7).
+        # Files, perhaps many and far away: the event loop waits for none (docs/design.md rule 7).
         look = partial(leftovers, LeaseStore(), opening.endpoint.url)
         for lease in await in_daemon_thread(look):
             await reap(lease, opening.endpoint, opening.tokens)

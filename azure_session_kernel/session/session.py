@@ -58,8 +58,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: How long a cell waits for its session's container to start (design, 6); for a place in a full
-#: pool, see ``full_pool.py``.
+#: How long a cell waits for its session's container to start (docs/design.md 6); for a place in a
+#: full pool, see ``full_pool.py``.
 OPEN_BUDGET_S: Final = 60.0
 #: An unreachable pool is not waited for so long: it is wrong settings more often than weather.
 SEND_BUDGET_S: Final = 60.0
@@ -251,9 +251,9 @@ class NotebookSession:
             happens to that boot is missed.
 
         A session that was replaced before any cell ran in it has lost nothing, so the messages go
-        to the new one. Otherwise the next cell does not run but tells the loss (design, rule 3),
-        also when something else than a cell has met it first. One that ends again and again is
-        opened for a cell only, and once.
+        to the new one. Otherwise the next cell does not run but tells the loss (docs/design.md
+        rule 3), also when something else than a cell has met it first. One that ends again and
+        again is opened for a cell only, and once.
 
         :raises SessionKernelError: nothing was delivered, except for
             ``PoolUnreachable.sent``, which says that it may have been.
@@ -485,7 +485,7 @@ class NotebookSession:
     # -- the end ----------------------------------------------------------------------------------
 
     async def close(self, *, restart: bool, spent_s: float = 0.0) -> None:
-        """Stop the session, or ask it for a new boot. Bounded: 2.5 seconds (design, section 6).
+        """Stop the session, or ask it for a new boot. Bounded: 2.5 seconds (docs/design.md 6).
 
         The first caller says which. All wait for the same end, which none can cancel.
 

@@ -1,4 +1,4 @@
-"""What can be configured, read once from the environment and checked at start (design, 7).
+"""What can be configured, read once from the environment and checked at start (docs/design.md 7).
 
 Few settings on purpose. Each has one variable, one default and, when it is wrong, an error that
 names the variable, the allowed values and the fix.
@@ -66,7 +66,7 @@ ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
 }
 W = TypeVar("W", bound=str)
 
-#: Azure's rule since api-version 2025-10-02-preview (azure/README 1.1).
+#: Azure's rule since api-version 2025-10-02-preview (docs/azure.md 1.1).
 _IDENTIFIER: Final = re.compile(r"[a-zA-Z0-9_|}{\[\]:\";'<>?/.,@#$%^&*()\-+=!~`]{4,128}")
 _ALLOWED_HOST: Final = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.IGNORECASE)
 
@@ -77,7 +77,7 @@ class Settings:
 
     :ivar endpoint: ``local``, or the URL as it was written (see ``pool.endpoints``).
     :ivar execute_path: what one-shot cells are posted to; begins with ``/``.
-    :ivar identifier: the value the user fixed, or None to derive one (design, 5).
+    :ivar identifier: the value the user fixed, or None to derive one (docs/design.md 5).
     :ivar allowed_hosts: further hosts the token may go to, exact or ``*.suffix``.
     :ivar on_death: whether the kernel ends with the variables; ``auto``: in a kernel's own session.
     :ivar upload: patterns of files that a fresh session gets before its first cell.

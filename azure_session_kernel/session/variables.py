@@ -1,4 +1,4 @@
-"""Where the user's variables are, so that a loss is told once, before a cell runs (design, 3)."""
+"""Where the user's variables are: a loss is told once, before a cell (docs/design.md rule 3)."""
 
 from __future__ import annotations
 

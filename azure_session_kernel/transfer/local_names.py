@@ -1,4 +1,4 @@
-"""Names from a session become local paths here, and nowhere else (design, rule 10).
+"""Names from a session become local paths here, and nowhere else (docs/design.md rule 10).
 
 A session is untrusted: a name that is not plainly that of a file below the chosen folder, on every
 operating system, is refused, not repaired. What this machine has under that very name it can have.

@@ -16,7 +16,7 @@ PART_BYTES: Final = 512 * 1024
 MAX_ASSEMBLED_BYTES: Final = 256 * 1024 * 1024
 #: One log line without its newline, so that 200 MB fit as base64. It bounds the kernel's memory.
 MAX_LINE_BYTES: Final = 288 * 1024 * 1024
-#: No request lasts longer, so that no proxy limit is met (azure/README 3.2: 240 s idle).
+#: No request lasts longer, so that no proxy limit is met (docs/azure.md 3.2: 240 s idle).
 MAX_READ_S: Final = 200.0
 #: A silent stream gets a keep-alive line this often.
 KEEPALIVE_S: Final = 15.0

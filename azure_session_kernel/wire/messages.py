@@ -159,5 +159,5 @@ def message_from_json(value: Any, size_bytes: int = 0) -> Message:
 
 
 def receivable(message: Message) -> bool:
-    """Whether a session may send this message (design, rule 10)."""
+    """Whether a session may send this message (docs/design.md rule 10)."""
     return message.msg_type in RECEIVABLE.get(message.channel, frozenset())

@@ -1,4 +1,4 @@
-"""What a pool in trouble answers: bodies as recorded, documented or reported (azure/README 4.1)."""
+"""What a pool in trouble answers: as recorded, documented or reported (docs/azure.md 4.1)."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_the_environment_has_a_workload_profile_and_logs(name: str) -> None:
 
 @pytest.mark.parametrize("name", POOLS)
 def test_sizes_are_within_azures_limits(name: str) -> None:
-    """As documented and reported (azure/README 3.2)."""
+    """As documented and reported (docs/azure.md 3.2)."""
     scale = POOLS[name]["scaleConfiguration"]
     assert 1 <= scale.get("readySessionInstances", 1) < scale["maxConcurrentSessions"] <= 600
     lifecycle = POOLS[name]["dynamicPoolConfiguration"]["lifecycleConfiguration"]

@@ -77,7 +77,7 @@ class Cell:
 
     @property
     def error(self) -> dict[str, Any]:
-        """Its error output, after a check that the reply says the same (design, rule 6)."""
+        """Its error output, after a check that the reply says the same (docs/design.md rule 6)."""
         (error,) = self.of_type("error")
         for name in ("ename", "evalue", "traceback"):
             assert error[name] == self.content[name]

@@ -1,4 +1,4 @@
-"""Interrupt, in every state that a cell can be in (design, rule 8)."""
+"""Interrupt, in every state that a cell can be in (docs/design.md rule 8)."""
 
 from __future__ import annotations
 

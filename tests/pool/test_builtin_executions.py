@@ -1,4 +1,4 @@
-"""The local pool's built-in kind runs code and reports it as Azure does (azure/README 6).
+"""The local pool's built-in kind runs code and reports it as Azure does (docs/azure.md 6).
 
 Every answer in here is also checked against the published specification.
 """
@@ -207,7 +207,7 @@ def test_code_can_be_base64(plane: DataPlane) -> None:
 
 
 async def test_what_takes_too_long_fails_and_is_not_interrupted(tmp_path: Path) -> None:
-    """As GOPROXY: the next execution waits behind it (azure/README 6.3)."""
+    """As GOPROXY: the next execution waits behind it (docs/azure.md 6.3)."""
     app = create_app(SessionOptions(tmp_path, limit_s=1))
     transport = httpx.ASGITransport(app)
     async with (

@@ -1,4 +1,4 @@
-"""The file calls of the local pool's built-in kind (azure/README 6.7), checked as published."""
+"""The file calls of the local pool's built-in kind (docs/azure.md 6.7), checked as published."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_names_are_decoded_again_where_the_pool_is_told_to(
 
 @pytest.mark.parametrize("name", ["/mnt/data/absolute.txt", "absolute.txt"])
 def test_the_data_folders_own_name_may_stand_in_front(plane: DataPlane, name: str) -> None:
-    """As llama-index and semantic-kernel send it (azure/README 5)."""
+    """As llama-index and semantic-kernel send it (docs/azure.md 5)."""
     plane.upload(name, b"x", path="/mnt/data" if name == "absolute.txt" else "")
     assert plane.get("/files/absolute.txt").status_code == 200
     assert plane.get("/files/absolute.txt", path="/mnt/data/").status_code == 200

@@ -1,4 +1,4 @@
-"""The local pool's front: what it forwards, what it answers itself (azure/README 2.4, 3.1, 4.1)."""
+"""The local pool's front: what it forwards, what it answers (docs/azure.md 2.4, 3.1, 4.1)."""
 
 from __future__ import annotations
 

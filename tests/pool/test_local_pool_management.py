@@ -1,4 +1,4 @@
-"""``/.management/`` of the local pool (azure/README 2.4, 3.3)."""
+"""``/.management/`` of the local pool (docs/azure.md 2.4, 3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets which session of the local pool, and when it ends (azure/README 3.1, 3.2)."""
+"""Who gets which session of the local pool, and when it ends (docs/azure.md 3.1, 3.2)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from azure_session_kernel.kernel.interrupts import (
 )
 from azure_session_kernel.session.closing import RESTART_BUDGET_S, STOP_BUDGET_S
 
-#: The design's promise, from an interrupt to the end of the cell, whatever the network does.
+#: docs/design.md rule 8: from an interrupt to the end of the cell, whatever the network does.
 A_SECOND = 1.0
 #: nbclient's ``iopub_timeout``, as nbgrader has it: from an interrupt to idle.
 NBGRADER_S = 4.0

@@ -84,5 +84,5 @@ def test_pool_errors_start_without_an_answer() -> None:
 
 
 def test_an_unreachable_pool_counts_as_reached_unless_known_otherwise() -> None:
-    """At most once (design, rule 2): the careful answer is the default."""
+    """At most once (docs/design.md rule 2): the careful answer is the default."""
     assert PoolUnreachable("No answer.").sent is True

@@ -1,7 +1,7 @@
 """Text from a session, made safe for a terminal: colours stay, every other control goes.
 
-What a session prints is untrusted (design, rule 10): it may colour its text, and it may not move
-the cursor, set the window's title or write to the clipboard.
+What a session prints is untrusted (docs/design.md rule 10): it may colour its text, and it may not
+move the cursor, set the window's title or write to the clipboard.
 """
 
 from __future__ import annotations

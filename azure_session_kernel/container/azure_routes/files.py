@@ -1,4 +1,4 @@
-"""Azure's own file routes, as its code interpreter has them (azure/README 1.2, 1.3, 2, 6.7).
+"""Azure's own file routes, as its code interpreter has them (docs/azure.md 1.2, 1.3, 2, 6.7).
 
 Shapes of all its api-versions. The query parameters are optional, because a pool may not pass them
 on: without ``path`` it is the working directory, without ``api-version`` it is the newest.
@@ -25,7 +25,7 @@ from ...azure_api.versions import ACCEPTED, API_VERSIONS, LATEST, WRAPPED, versi
 from ..files.store import DiskFull, FileStore, NoSuchFile
 from .names import FileRules
 
-#: Azure's limit for one file (azure/README 6.7).
+#: Azure's limit for one file (docs/azure.md 6.7).
 MAX_UPLOAD_BYTES: Final = 128 * 1024 * 1024
 #: What multipart wraps around a file.
 _WRAPPING_BYTES: Final = 64 * 1024
@@ -161,7 +161,7 @@ def _bounded(receive: Receive) -> Receive:
 
 
 def _entry(version: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """One file in the shape of ``version`` (azure/README 2.1, 2.2, 1.3)."""
+    """One file in the shape of ``version`` (docs/azure.md 2.1, 2.2, 1.3)."""
     if version in WRAPPED:
         return {
             "properties": {

@@ -1,4 +1,4 @@
-"""Names of files in Azure's own routes, and how a refusal looks (azure/README 6.7).
+"""Names of files in Azure's own routes, and how a refusal looks (docs/azure.md 6.7).
 
 Two places have these routes: our container, and the local pool's built-in kind, which refuses what
 Azure refuses.

@@ -1,4 +1,4 @@
-"""``POST /python/execute``, as one-shot containers have it (azure/README 3.6, 4.2 and 7).
+"""``POST /python/execute``, as one-shot containers have it (docs/azure.md 3.6, 4.2 and 7).
 
 Body ``{"properties": {"code", "stdin"}}``, or the same keys at the top level. The answer holds what
 either kind of container answers: ``exitCode`` (a Piston wrapper), ``returnCode`` (Microsoft's

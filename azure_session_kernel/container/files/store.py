@@ -106,7 +106,7 @@ class FileStore:
         return found, False
 
     def describe(self, name: str) -> dict[str, Any]:
-        """One entry, in the shape of Azure's ``SessionResourceFile`` (azure/README 1.3)."""
+        """One entry, in the shape of Azure's ``SessionResourceFile`` (docs/azure.md 1.3)."""
         path = self._existing(name)
         with _looking(name):
             return self._describe(path, self._workdir.root)

@@ -2,7 +2,7 @@
 
 Entries are whole encoded lines. The newest stay in memory; past ``memory_bytes`` the oldest go to
 disk; past ``disk_bytes``, or when the disk is full, the oldest are replaced by ``gap`` entries that
-keep their numbers and say how much is missing: texts first (``kept_lines.py``; design, section 3
+keep their numbers and say how much is missing: texts first (``kept_lines.py``; docs/design.md 3
 "The log"). A message that is too large for one line is replaced at once (``oversized.py``).
 """
 

@@ -1,6 +1,6 @@
 """Joins small ``stream`` messages, so that a million prints are not a million log entries.
 
-Rules (design, section 3): the first message of a run is passed on at once; what follows within
+Rules (docs/design.md 3): the first message of a run is passed on at once; what follows within
 the window is joined until 50 ms have passed or 64 KiB are waiting. Only consecutive messages of
 one parent and one stream name are joined, so the order of everything stays what it was.
 """

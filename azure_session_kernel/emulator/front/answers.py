@@ -1,7 +1,7 @@
 """What the pool itself answers: Azure's texts, error envelopes and headers.
 
-Sources: azure/README 2.4 (recorded), 3.3 and 4.1 (documented, reported). Where only the status is
-known, the body here is a guess that no client should read (section 8).
+Sources: docs/azure.md 2.4 (recorded), 3.3 and 4.1 (documented, reported). Where only the status is
+known, the body here is a guess that no client should read (docs/azure.md 8).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def text(status: int, body: str) -> Response:
 
 
 def envelope(status: int, code: str, message: str) -> Response:
-    """The service's error body; ``traceId`` tells it from a container's (section 4.2)."""
+    """The service's error body; ``traceId`` tells it from a container's (docs/azure.md 4.2)."""
     error = {"code": code, "message": message, "traceId": uuid.uuid4().hex}
     return JSONResponse({"error": error}, status, {**SERVER, "x-ms-error-code": code})
 
 
 def unauthorized() -> Response:
-    """401: the body is unknown (section 8)."""
+    """401: the body is unknown (docs/azure.md 8)."""
     return Response(status_code=401, headers={**SERVER, "www-authenticate": "Bearer"})
 
 
@@ -51,7 +51,7 @@ def pool_is_full(identifier: str, pool: str) -> Response:
 
 
 def not_listening() -> Response:
-    """502: the body is unknown (section 8)."""
+    """502: the body is unknown (docs/azure.md 8)."""
     return text(502, "Bad Gateway: the container is not listening on the target port.")
 
 

@@ -1,4 +1,4 @@
-"""The front of a session pool, as Azure shows it (azure/README 0, 2.4, 3).
+"""The front of a session pool, as Azure shows it (docs/azure.md 0, 2.4, 3).
 
 ``/.management/`` is answered here; every other path, method, query string and body goes to the
 container of the session that ``identifier=`` names. A bearer token is needed for both. What differs

@@ -1,6 +1,6 @@
 """The front of a built-in pool: its path, its headers, and the calls that it answers itself.
 
-Sources: azure/README 0 (the two families), 1.2, 2.1 to 2.3, 3.3. The forms of its refusals are
+Sources: docs/azure.md 0 (the two families), 1.2, 2.1 to 2.3, 3.3. The forms of its refusals are
 those of the library behind the recorded ``api-supported-versions`` header (ASP.NET API versioning).
 """
 
@@ -26,9 +26,9 @@ from . import answers
 from .management import PAGE_SIZE
 from .query import is_identifier, parameters
 
-#: Recorded on every answer of a built-in pool (azure/README 0).
+#: Recorded on every answer of a built-in pool (docs/azure.md 0).
 _SERVER: Final = {"server": "Microsoft-IIS/10.0", "x-powered-by": "ASP.NET"}
-#: The identifiers of the versions before ``LATEST`` (azure/README 1.1).
+#: The identifiers of the versions before ``LATEST`` (docs/azure.md 1.1).
 _OLDER_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 #: Routes that only one generation has; others are in both or are unknown to the service.
 _ONLY_WRAPPED: Final = re.compile(r"/(code/execute|files/upload|files/content/.*)")
@@ -152,7 +152,7 @@ class BuiltinFront:
         return supported
 
     def _with_headers(self, scope: Scope, version: str, send: Send) -> Send:
-        """``api-supported-versions``, and on executions the times (azure/README 2.3), in ms."""
+        """``api-supported-versions``, and on executions the times (docs/azure.md 2.3), in ms."""
         began = time.perf_counter()
         timed = scope["method"] == "POST" and scope["path"] in _EXECUTE
 
@@ -232,14 +232,14 @@ def _identifier(request: Request) -> str:
 
 
 def _no_such_session() -> Response:
-    """What Azure answers here is not known; the code is getSession's (azure/README 4.1)."""
+    """What Azure answers here is not known; the code is getSession's (docs/azure.md 4.1)."""
     return answers.envelope(
         400, "SessionWithIdentifierNotFound", "There is no session with that identifier."
     )
 
 
 def _session(view: dict[str, str]) -> dict[str, str]:
-    """The data plane spells it ``expireAt`` (azure/README 1.3)."""
+    """The data plane spells it ``expireAt`` (docs/azure.md 1.3)."""
     return {"expireAt" if name == "expiresAt" else name: text for name, text in view.items()}
 
 

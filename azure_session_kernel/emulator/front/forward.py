@@ -1,6 +1,6 @@
 """One request, carried to a session's container and its answer carried back, unbuffered.
 
-What is forwarded (azure/README 3.1): method, path, query string, body and headers. What is not:
+What is forwarded (docs/azure.md 3.1): method, path, query string, body and headers. What is not:
 the ``Authorization`` header, and the headers that belong to one connection (RFC 9110, 7.6.1).
 """
 

@@ -1,4 +1,4 @@
-"""``/.management/``: the calls that the pool answers itself (azure/README 3.3)."""
+"""``/.management/``: the calls that the pool answers itself (docs/azure.md 3.3)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def management_routes(pool: SessionPool) -> list[Route]:
 
 
 async def stop_session(pool: SessionPool, request: Request) -> Response:
-    """Recorded: not idempotent, and its error is plain text (section 2.4)."""
+    """Recorded: not idempotent, and its error is plain text (docs/azure.md 2.4)."""
     identifier = parameters(request.scope["query_string"])["identifier"]
     try:
         await pool.end(identifier)

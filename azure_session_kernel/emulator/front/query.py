@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
-#: The pattern of api-version 2025-10-02-preview (azure/README 1.1), with the length it implies.
+#: The pattern of api-version 2025-10-02-preview (docs/azure.md 1.1), with the length it implies.
 IDENTIFIER = re.compile(r"""[a-zA-Z0-9_|}{\[\]:";'<>?/.,@#$%^&*()\-+=!~`]{4,128}""")
 
 API_VERSIONS = ("2025-02-02-preview", "2025-10-02-preview")

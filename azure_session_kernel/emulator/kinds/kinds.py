@@ -1,4 +1,4 @@
-"""The kinds of session pool that the local pool can play (design, sections 1 and 8)."""
+"""The kinds of session pool that the local pool can play (docs/design.md 1 and 8)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _SUBSCRIPTION: Final = "00000000-0000-0000-0000-000000000000"
 _POOL: Final = "/resourceGroups/local/sessionPools/{name}"
 
 #: When a session is handed out: when ``GET /health`` gave 200, when it listens, or when it was
-#: started. Azure adds no probe of its own (azure/README 2.5) and hands out what does not listen.
+#: started. Azure adds no probe of its own (docs/azure.md 2.5) and hands out what does not listen.
 Ready = Literal["health", "listening", "started"]
 
 
 @dataclass(frozen=True)
 class Builtin:
-    """What a built-in pool is (azure/README 0, 6).
+    """What a built-in pool is (docs/azure.md 0, 6).
 
     :ivar container_type: only ``PythonLTS`` runs code; the others are there to be told apart.
     :ivar api_versions: those that the pool supports.
-    :ivar limit_s: the ceiling of one execution, in seconds (azure/README 6.3).
+    :ivar limit_s: the ceiling of one execution, in seconds (docs/azure.md 6.3).
     :ivar decode_names: names of files are decoded twice, as Microsoft's published proxy does.
     :ivar health_check_s: how often the proxy runs a line of its own in the kernel; 0: never.
     """
@@ -37,7 +37,7 @@ class Builtin:
 
 @dataclass(frozen=True)
 class OneShot:
-    """A container that runs each execution in a fresh process (azure/README 3.6, 7).
+    """A container that runs each execution in a fresh process (docs/azure.md 3.6, 7).
 
     :ivar program: ``piston``; ``adapter``, which is Piston and ``/python/execute`` in one; or
         ``sample``, Microsoft's plain one.
@@ -61,10 +61,10 @@ class Kind:
 
     :ivar command: what a session's container runs; its contract is in
         ``emulator/sessions/process.py``.
-    :ivar path: what follows the host in the pool's management endpoint (azure/README 0);
+    :ivar path: what follows the host in the pool's management endpoint (docs/azure.md 0);
         ``{name}`` stands for the pool's name.
     :ivar builtin: the pool's front itself answers ``/session``, ``/listSessions`` and
-        ``/metadata``, and asks for an ``api-version`` (azure/README 0, the table of families).
+        ``/metadata``, and asks for an ``api-version`` (docs/azure.md 0, the table of families).
     :ivar ready: what the pool waits for before it hands a session out.
     :ivar own_data: its command knows ``--mnt-data``: user code sees the session's folder there.
     """
@@ -81,7 +81,7 @@ def _module(name: str) -> Sequence[str]:
 
 
 def interpreter(builtin: Builtin) -> Kind:
-    """A built-in code interpreter: Azure's own data plane over an ipykernel (azure/README 6)."""
+    """A built-in code interpreter: Azure's own data plane over an ipykernel (docs/azure.md 6)."""
     options = ("--container-type", builtin.container_type, "--execution-limit", builtin.limit_s)
     check = ("--health-check", builtin.health_check_s)
     names = ("--decode-names",) if builtin.decode_names else ()

@@ -1,12 +1,12 @@
 """Who gets which session: allocation, ready sessions, cooldown, maximum, stop.
 
-Rules (azure/README 3.1, 3.2):
+Rules (docs/azure.md 3.1, 3.2):
 
 1. An unknown identifier gets a fresh session, a known one always the same.
 2. Ready sessions are started in advance and replaced when they have been handed out.
 3. At most ``max_sessions`` are allocated at a time.
 4. A session ends when ``cooldown_s`` have passed since the end of its last request. Whether Azure
-   counts from the request's beginning is unknown (section 8).
+   counts from the request's beginning is unknown (docs/azure.md 8).
 5. A session whose process has ended is forgotten; its identifier gets a fresh one, without a word.
 """
 
@@ -44,7 +44,7 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class PoolOptions:
-    """How a pool behaves. Names on the left are Azure's where it has one (azure/README 2.5)."""
+    """How a pool behaves. Names on the left are Azure's where it has one (docs/azure.md 2.5)."""
 
     name: str = "local-pool"
     ready_sessions: int = 1

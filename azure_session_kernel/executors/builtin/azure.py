@@ -1,4 +1,4 @@
-"""Azure's data plane for built-in pools, in each api-version seen so far (azure/README 1, 2).
+"""Azure's data plane for built-in pools, in each api-version seen so far (docs/azure.md 1, 2).
 
 ``BuiltinPool`` knows paths, bodies and shapes; what the answers mean for a cell is others' matter.
 """
@@ -26,11 +26,11 @@ from ...wire.json_text import short_text
 from ..session_files import MAX_ANSWER_BYTES as LISTING_BYTES
 from ..session_files import MAX_ENTRIES, is_size
 
-#: Azure's ceiling for one execution (azure/README 6.3).
+#: Azure's ceiling for one execution (docs/azure.md 6.3).
 LIMIT_S: Final = 220
 #: The answer to an execution at its limit was measured at 221.5 s.
 _GRACE_S: Final = 20.0
-#: The session is being changed, or does something else just now (azure/README 8).
+#: The session is being changed, or does something else just now (docs/azure.md 8).
 BUSY: Final = 409
 #: Statuses that pass where a call changes nothing, or the same again.
 PASSES: Final = (BUSY,)
@@ -354,7 +354,7 @@ def _text(fields: Mapping[str, Any], key: str) -> str:
 
 
 def _error_text(value: Any) -> str:
-    """``error.message``; the specification nests an error inside an error (azure/README 1.3)."""
+    """``error.message``; the specification nests an error inside an error (docs/azure.md 1.3)."""
     for _ in range(3):
         if not isinstance(value, dict):
             break
@@ -363,14 +363,14 @@ def _error_text(value: Any) -> str:
 
 
 def _without_ids(value: Any) -> Any:
-    """.NET's reference markers are no part of anything (azure/README 2.1)."""
+    """.NET's reference markers are no part of anything (docs/azure.md 2.1)."""
     if isinstance(value, dict):
         return {key: _without_ids(item) for key, item in value.items() if key != "$id"}
     return [_without_ids(item) for item in value] if isinstance(value, list) else value
 
 
 def _entries(answer: Answer) -> list[tuple[str, bool, int, str]]:
-    """Files, in any version's shape (azure/README 2.1, 2.2, 6.7)."""
+    """Files, in any version's shape (docs/azure.md 2.1, 2.2, 6.7)."""
     value = answer.json()
     if isinstance(value, dict):
         value = value["value"] if isinstance(value.get("value"), list) else [value]

@@ -1,4 +1,4 @@
-"""The executor for Azure's built-in PythonLTS pools: a mailbox instead of an adapter (design, 9).
+"""The executor for built-in PythonLTS pools: a mailbox instead of an adapter (docs/design.md 9).
 
 Such a pool runs code and keeps files, no more. A Jupyter session over that is in ``box.py``; how
 it works, and what holds, in docs/mailbox.md.

@@ -1,4 +1,4 @@
-"""``SessionFiles`` over Azure's own file API (azure/README 1.2, 6.7)."""
+"""``SessionFiles`` over Azure's own file API (docs/azure.md 1.2, 6.7)."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 #: IPython's line above a traceback, and its last line.
 _RULE: Final = re.compile(r"^(?:\x1b\[[0-9;]*m)*-{20,}", re.MULTILINE)
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
-#: What the pool itself says of an execution that did not end (azure/README 6.3, 6.6).
+#: What the pool itself says of an execution that did not end (docs/azure.md 6.3, 6.6).
 _TIMED_OUT: Final = "timed out"
 _ABORTED: Final = "aborted"
 _LAST: Final = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$")
@@ -144,7 +144,7 @@ class PlainCells:
 
 
 def plain_result(execution: Execution) -> PlainResult:
-    """What the pool said of a cell. (azure/README 6.4 to 6.6)"""
+    """What the pool said of a cell. (docs/azure.md 6.4 to 6.6)"""
     image = _image(execution.result)
     failure, stderr = None, execution.stderr
     if not execution.succeeded:

@@ -3,7 +3,7 @@
 What is asked, and in which order, so that at most two round trips go by before the kind is known:
 
 1. An endpoint on ``*.dynamicsessions.io``, or with ``/sessionPools/`` in its path, is a built-in
-   pool's (azure/README 0). Nothing is asked.
+   pool's (docs/azure.md 0). Nothing is asked.
 2. ``POST /jupyter/hello``. Our adapter answers it, and its answer is the start of the session.
 3. The routes of ``routes.py``, all at once.
 
@@ -41,7 +41,7 @@ LOOKING_S: Final = 10.0
 
 
 def is_builtin(endpoint: Endpoint) -> bool:
-    """A built-in pool's endpoint (azure/README 0)."""
+    """A built-in pool's endpoint (docs/azure.md 0)."""
     return endpoint.kind == "builtin" or _POOL_PATH in endpoint.url.lower()
 
 

@@ -1,7 +1,7 @@
 """The routes that tell what kind of pool it is, and what each of them answered.
 
 Asked all at once, after ``POST /jupyter/hello`` was answered by something else than our adapter
-(azure/README 3.5, 3.6, 4.2, 7).
+(docs/azure.md 3.5, 3.6, 4.2, 7).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading what a one-shot pool answers: the shapes seen in the field (azure/README 3.6, 4.3, 5, 7).
+"""Reading what a one-shot pool answers: the shapes that were seen (docs/azure.md 3.6, 4.3, 5, 7).
 
 ``{"properties": {…}}``, ``{"result": {…}}``, the same fields at the top level or in an error, and
 Piston's ``{"run": {…}, "compile": {…}}``; one text for both streams; texts as lists of lines; a
@@ -44,7 +44,7 @@ _TIMED_OUT: Final = re.compile(
     r"|^(?:error: ?)?(?:timed out|timeout|time limit exceeded)\b"
     r"|' timed out after [\d.]+ seconds$"
 )
-#: Piston's words for what a limit ended (azure/README 7).
+#: Piston's words for what a limit ended (docs/azure.md 7).
 _LIMITS: Final[Mapping[str, str]] = {"to": "time", "ol": "stdout", "el": "stderr"}
 
 
@@ -175,7 +175,7 @@ def _flat(value: dict[str, Any], said: str) -> Ran:
         status = "success" if value["success"] else "failed"
     word = status.strip().lower() if isinstance(status, str) else ""
     code = _exit_code(value)
-    if word.isdigit():  # the exit code as text (azure/README 5, shell)
+    if word.isdigit():  # the exit code as text (docs/azure.md 5, shell)
         word, code = "", int(word[:9]) if code is None else code
     signal = value.get("signal")
     signal = str(signal)[:30] if isinstance(signal, str | int) and signal else signal_of(code)
@@ -196,7 +196,7 @@ def _flat(value: dict[str, Any], said: str) -> Ran:
 
 def _is_ok(word: str, code: int | None, signal: str, said: str) -> bool | None:
     """The status counts for more than the exit code: an adapter in the field sends ``code || 1``,
-    which makes 1 of 0 (azure/README 4.2).
+    which makes 1 of 0 (docs/azure.md 4.2).
     """
     if word:
         return word in _GOOD

@@ -1,4 +1,4 @@
-"""How a one-shot pool is asked to run code: three request shapes (azure/README 3.6, 4.3, 7).
+"""How a one-shot pool is asked to run code: three request shapes (docs/azure.md 3.6, 4.3, 7).
 
 Where ``{"properties": {…}}`` is refused, ``{"code", "stdin"}`` is tried: the commonest of the
 shapes that people give their own programs.

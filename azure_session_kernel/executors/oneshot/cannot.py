@@ -1,4 +1,4 @@
-"""What a cell wants that a program of its own can't do: one sentence for each (design, section 9).
+"""What a cell wants that a program of its own can't do: one sentence for each (docs/design.md 9).
 
 Widgets are refused before the cell is sent. Whether a cell has drawn a plot is known only when it
 has run, so a line behind its last one tells; no line of the cell moves. Where a pool gives one text

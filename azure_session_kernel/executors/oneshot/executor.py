@@ -1,4 +1,4 @@
-"""The executor for pools that run whole programs: ``POST {execute path}`` and no more (design, 10).
+"""The executor for pools that run whole programs: one ``POST``, no more (docs/design.md 10).
 
 The life of one cell: asked for its input where it reads any (``input.py``), sent once
 (``pool.py``), its answer read (``answer.py``) and shown (``outcome.py``) when it ends. What such a
@@ -168,7 +168,7 @@ class OneShotExecutor:
         cell.task = self._tasks.start(self._run(cell, budget_s))
 
     async def _ready_for_a_cell(self, budget_s: float) -> None:
-        """A loss is seen before the cell is sent (design, rule 3), where there is one to see."""
+        """A loss is seen before the cell is sent, where there is one (docs/design.md rule 3)."""
         await self._stopped()
         quiet = time.monotonic() - self.pool.heard_at > QUIET_S
         if not self.pool.keeps and not quiet:

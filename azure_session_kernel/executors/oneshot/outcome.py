@@ -108,7 +108,7 @@ def without_ours(result: PlainResult, clean: Callable[[str], str]) -> PlainResul
 
 
 def shown_result(value: Any, stdout: str = "") -> tuple[str, tuple[str, ...]]:
-    """The text of a result that the pool itself gives, and its images; azure/README 6.4.
+    """The text of a result that the pool itself gives, and its images; docs/azure.md 6.4.
 
     A copy of what was printed is no result.
     """

@@ -22,7 +22,7 @@ from .traceback import find_traceback
 _REFUSED: Final = (405, 406, 413, 415)
 #: So it may have been; or this is how the program tells that the cell failed.
 _PERHAPS: Final = (400, 422, 500)
-#: What Piston and Microsoft's plain sample say before they run anything (azure/README 3.6, 7).
+#: What Piston and Microsoft's plain sample say before they run anything (docs/azure.md 3.6, 7).
 _NOTHING_RUN: Final = re.compile(
     r"runtime is unknown$|^[\w.\[\]]+ is required as an? (?:string|array)$"
     r"|^run_timeout cannot exceed |^Unsupported language: "
@@ -39,7 +39,7 @@ def did_not_run(error: PoolError) -> bool:
 def ran_after_all(error: PoolError) -> Ran | None:
     """The outcome that stands in the body of an error answer, if one does.
 
-    Microsoft's plain sample answers a run that took too long with 408 (azure/README 3.6). Others
+    Microsoft's plain sample answers a run that took too long with 408 (docs/azure.md 3.6). Others
     answer a cell that failed with 400 or 500, and its traceback somewhere in the body.
     """
     value = from_json(error.whole)

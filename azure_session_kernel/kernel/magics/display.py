@@ -1,4 +1,4 @@
-"""A magic's output: one display that may be updated, never stdout or stderr (design, rule 5)."""
+"""A magic's output: one display that may be updated, and no stream (docs/design.md rule 5)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A cell that misses a file which is on the user's machine is told so, with the command that helps.
 
-One line is added to the traceback, in the error output and in the reply alike (design, rule 6).
-Nothing is added when the file is not beside the notebook, or would not be uploaded, or when a quick
-look (``transfer/local_lookup.py``) does not tell.
+One line is added to the traceback, in the error output and in the reply alike (docs/design.md
+rule 6). Nothing is added when the file is not beside the notebook, or would not be uploaded, or
+when a quick look (``transfer/local_lookup.py``) does not tell.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from ....container.files.workdir import BadName
 from .others import NodeRunner, shell_routes
 from .runner import KernelRunner
 
-#: Of a stream, when the request does not say (azure/README 6.5).
+#: Of a stream, when the request does not say (docs/azure.md 6.5).
 OUTPUT_LIMIT_BYTES: Final = 1024
 #: A missing file's text is the image's; which codes the service has is unknown.
 FILE_RULES: Final = FileRules(

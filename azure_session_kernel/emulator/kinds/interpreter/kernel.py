@@ -1,7 +1,7 @@
-"""One plain ipykernel, driven as the real proxy drives its own (azure/README 6.1).
+"""One plain ipykernel, driven as the real proxy drives its own (docs/azure.md 6.1).
 
 ``allow_stdin`` is false, requests queue in the kernel, and one that takes too long is given up but
-not interrupted: what comes after it waits behind it (azure/README 6.3).
+not interrupted: what comes after it waits behind it (docs/azure.md 6.3).
 """
 
 from __future__ import annotations

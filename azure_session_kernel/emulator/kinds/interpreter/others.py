@@ -45,7 +45,7 @@ class NodeRunner:
 
 
 def shell_routes() -> list[Route]:
-    """A Shell pool refuses bodies without ``shellCommand`` (azure/README 4.1)."""
+    """A Shell pool refuses bodies without ``shellCommand`` (docs/azure.md 4.1)."""
     return [
         Route("/executions", _shell_execution, methods=["POST"]),
         Route("/code/execute", _shell_execution, methods=["POST"]),

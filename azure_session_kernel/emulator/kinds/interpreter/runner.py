@@ -1,4 +1,4 @@
-"""Which kernel runs an execution, and when (azure/README 6.2)."""
+"""Which kernel runs an execution, and when (docs/azure.md 6.2)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _PIECE_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Piston's defaults (azure/README 7).
+    """Piston's defaults (docs/azure.md 7).
 
     :ivar run_s: wall time. :ivar output_bytes: of each stream; None: no limit.
     """

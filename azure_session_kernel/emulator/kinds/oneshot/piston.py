@@ -1,4 +1,4 @@
-"""Piston's own API, version 2 (azure/README 7)."""
+"""Piston's own API, version 2 (docs/azure.md 7)."""
 
 from __future__ import annotations
 

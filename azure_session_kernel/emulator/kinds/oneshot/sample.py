@@ -1,4 +1,4 @@
-"""Microsoft's plain sample of a custom container (azure/README 3.6): Flask and a subprocess."""
+"""Microsoft's plain sample of a custom container (docs/azure.md 3.6): Flask and a subprocess."""
 
 from __future__ import annotations
 

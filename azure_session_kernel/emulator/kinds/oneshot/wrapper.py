@@ -1,6 +1,6 @@
 """``POST /python/execute``: the adapter in front of Piston that this project grew from.
 
-Shapes, and its slip with the exit code: azure/README 7 and the end of 4.2.
+Shapes, and its slip with the exit code: docs/azure.md 7 and the end of 4.2.
 """
 
 from __future__ import annotations
