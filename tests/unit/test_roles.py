@@ -32,8 +32,11 @@ ENTRIES: Final[Mapping[str, tuple[str, ...]]] = {
     "pool": ("cli.pool", "emulator.kinds.interpreter.__main__", "emulator.kinds.oneshot.__main__"),
     "try": ("cli.try_.command",),
 }
-#: Works without: where it is missing, doctor's table has no colours.
-OPTIONAL: Final = {("doctor.report.screen", "rich")}
+#: Works without: then doctor's table has no colours, and no pool has faults.
+OPTIONAL: Final = {
+    ("doctor.report.screen", "rich"),
+    ("cli.laboratory", "azure_session_laboratory"),
+}
 
 
 @cache
