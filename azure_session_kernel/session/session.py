@@ -20,6 +20,7 @@ from ..common.errors import (
     CredentialError,
     ExecutionUnknown,
     FileTransferError,
+    Interrupted,
     PoolError,
     PoolFull,
     PoolUnreachable,
@@ -288,7 +289,7 @@ class NotebookSession:
                         self._variables.told()
                     raise
                 if runs_code:
-                    self._variables.moved()
+                    self._variables.forget()
                 if self._deaths.too_many:
                     raise keeps_ending(self._deaths.in_a_row, error.cause) from error
                 await asyncio.sleep(self._deaths.pause_s())
@@ -297,7 +298,7 @@ class NotebookSession:
                 # The session has ended, as its next one will show: that is what is waited for.
                 self._forget_boot(hello.boot)
                 if runs_code and not had_variables:
-                    self._variables.told()
+                    self._variables.forget()
                 on_boot("")
                 refused += 1
                 if refused == FULL_TRIES:
@@ -432,7 +433,7 @@ class NotebookSession:
 
     def not_told(self, boot: str) -> None:
         """The error of sending a cell to ``boot`` was not shown: the cell had been answered."""
-        self._variables.found_in(boot)
+        self._variables.not_told(boot)
 
     def _forget_boot(self, boot: str) -> bool:
         """The next request opens the session again. True when ``boot`` was the current one."""
@@ -586,6 +587,8 @@ class NotebookSession:
     def _tell_gone(self, boot: str, error: SessionKernelError) -> None:
         """``boot`` and its variables are gone. If no cell runs, the next one will say so."""
         if self._events.on_boot_over(boot, error):
+            if isinstance(error, Interrupted) and self._variables.are_in(boot):
+                self._variables.forget()  # a timeout fails one cell, not the notebook
             self.told(boot)
 
 

@@ -18,7 +18,7 @@ class Variables:
         self._boot = ""
         self.cause = ""
         self.lost = False
-        """Whether a cell has told that some were gone."""
+        """Whether a cell has told that some were gone, and not because it was interrupted."""
 
     def are_in(self, boot: str) -> bool:
         return self._boot == boot
@@ -50,6 +50,11 @@ class Variables:
         self.lost = self.lost or bool(self._boot)
         self._boot = ""
 
-    def moved(self) -> None:
-        """The boot that was to get them is gone before it had any."""
+    def not_told(self, boot: str) -> None:
+        """No cell's error has said so after all."""
+        self.lost = False
+        self.found_in(boot)
+
+    def forget(self) -> None:
+        """There is nothing to tell: their boot never had any, or an interrupt has ended it."""
         self._boot = ""

@@ -62,6 +62,20 @@ def test_a_notebook_is_left_to_run_on_where_that_is_asked_for(
     assert kernel.run("1 + 1").result == "2"
 
 
+def test_an_interrupt_that_had_to_kill_fails_one_cell_and_not_the_notebook(
+    start_kernel: StartKernel, env: Mapping[str, str]
+) -> None:
+    kernel = start_kernel(env)
+    deaf = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf')\nwhile 1: pass"
+    )
+    msg_id = kernel.execute(deaf)
+    kernel.wait_for_text(msg_id, "deaf")
+    kernel.interrupt()
+    assert "killed" in kernel.finish(msg_id).error["evalue"]
+    assert kernel.run("1 + 1").result == "2"
+
+
 @pytest.mark.usefixtures("env")
 def test_nbclient_sees_a_dead_kernel() -> None:
     """Even where errors are allowed: cells that test what is gone must not pass."""
