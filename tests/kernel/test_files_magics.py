@@ -216,7 +216,7 @@ LONG = "x" * 300
         (f"%download {LONG}", "FileRefused", "its name is too long"),
         (f"%files {LONG}", "FileRefused", "too long"),
         ("%files a b", "UsageError", "%files [FOLDER]"),
-        ("%session nonsense", "UsageError", "%session [last | restore | help]"),
+        ("%session nonsense", "UsageError", "%session [last [NUMBER] | restore | help]"),
     ],
 )
 def test_a_magic_that_can_not_work_says_why(
