@@ -4,14 +4,19 @@ pool that have a signal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
 from ..conftest import PoolOfKind
 from .live_kernel import KERNEL_NAME, LiveKernel, wait_until, with_constant
+
+T = TypeVar("T")
 
 #: How long a person's cell has for its first interrupt: long enough for the 3.5 s below.
 PATIENCE_S = "azure_session_kernel.kernel.interrupts.ATTENDED_PATIENCE_S"
@@ -43,6 +48,14 @@ def _execute(kernel: LiveKernel, code: str) -> str:
     return msg_id
 
 
+def _interrupt_until(kernel: LiveKernel, wait: Callable[[float], T]) -> T:
+    """One that comes while the one before is on its way is the same, as two clicks are."""
+    while True:
+        kernel.interrupt()
+        with contextlib.suppress(AssertionError):
+            return wait(10.0)
+
+
 def test_each_interrupt_of_a_loop_that_catches_them_is_a_first_one(
     kernel: LiveKernel, tmp_path: Path
 ) -> None:
@@ -52,10 +65,11 @@ def test_each_interrupt_of_a_loop_that_catches_them_is_a_first_one(
         f"        open({str(tmp_path)!r} + f'/{{epoch}}', 'w').close(); time.sleep(600)\n"
         "    except KeyboardInterrupt: skipped.append(epoch)\n(kept, skipped)",
     )
-    for epoch in range(3):
-        wait_until((tmp_path / str(epoch)).exists)  # not by its words, which tell that it reacts
-        kernel.interrupt()
-    assert kernel.finish(msg_id).result == "('kept', [0, 1, 2])"
+    wait_until((tmp_path / "0").exists)  # not by its words, which tell that it reacts
+    for epoch in (1, 2):
+        _interrupt_until(kernel, partial(wait_until, (tmp_path / str(epoch)).exists))
+    cell = _interrupt_until(kernel, partial(kernel.finish, msg_id))
+    assert cell.result == "('kept', [0, 1, 2])"
 
 
 @pytest.mark.parametrize(
