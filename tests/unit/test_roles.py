@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata as metadata
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -120,6 +121,16 @@ def test_a_role_imports_only_what_its_extra_brings(extra: str) -> None:
         and not brought & {canonicalize_name(name) for name in home.get(other, ())}
     }
     assert missing == set()
+
+
+def test_the_image_of_deploy_has_all_that_the_adapter_imports() -> None:
+    """What is not in its lock file is not in the adapter's environment."""
+    lock = (ROOT.parent / "deploy/packages/adapter.lock").read_text(encoding="utf-8")
+    locked = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE)}
+    outside = {other for _, other in imported(("adapter.__main__",))}
+    needed = {name: distributions()[name] for name in outside - sys.stdlib_module_names - {OURS}}
+    assert {"msgspec", "starlette", "uvicorn"} <= set(needed)
+    assert [n for n, of in needed.items() if not locked & set(map(canonicalize_name, of))] == []
 
 
 def test_a_container_needs_no_plots_and_no_notebooks() -> None:
