@@ -113,6 +113,8 @@ def _container(image: Image) -> Iterator[subprocess.Popen[bytes]]:
 
 def _end(container: subprocess.Popen[bytes]) -> None:
     """As a container's runtime does: SIGTERM to process 1, with which its namespace ends."""
+    if container.poll() is not None:
+        return  # it has said why
     first = psutil.Process(container.pid).children()
     try:
         for process in first:
