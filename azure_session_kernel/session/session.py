@@ -385,7 +385,11 @@ class NotebookSession:
         """Whether the variables are gone, a cell has said so, and the kernel is to end with them,
         as a local one does (``AZURE_SESSION_ON_DEATH``).
         """
-        if not self._variables.lost or self._opening is None:
+        return self._variables.lost and self._dies_with_them
+
+    @property
+    def _dies_with_them(self) -> bool:
+        if self._opening is None:
             return False
         asked = self._opening.settings.on_death
         return asked == "die" or (asked == "auto" and self._opening.scope.kind == "kernel")
@@ -405,7 +409,9 @@ class NotebookSession:
             opening = self._opening
             if error.while_idle and opening is not None:
                 record = opening.executor.session_record
-                await explain(error, idle_s, record, self._open_again, self.uploads)
+                # A kernel that ends now brings nothing back.
+                uploads = Uploads() if self._dies_with_them else self.uploads
+                await explain(error, idle_s, record, self._open_again, uploads)
             raise
         if before is not None and self.hello is not before:
             self._idle_s = idle_s
@@ -574,7 +580,8 @@ class NotebookSession:
                 self._forget_boot(boot)
             # Else nobody has been told: the next cell's send will be refused, which tells.
             self._variables.gone_because(error.cause)
-            self._tell_gone(boot, with_files(lost_while_running(), self.uploads.targets))
+            files = [] if self._dies_with_them else self.uploads.targets
+            self._tell_gone(boot, with_files(lost_while_running(), files))
             return
         self._forget_boot(boot)
         if isinstance(error, UnexpectedAnswer) and error.status is None:

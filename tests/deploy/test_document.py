@@ -39,7 +39,7 @@ def test_files_are_there() -> None:
     ("template", "command", "given"),
     [
         ("bicep/main.bicep", "az deployment group create.*main.bicep", r'[ "](\w+)=(?!\$\()'),
-        ("terraform/main.tf", "terraform apply", r'-var "?(\w+)='),
+        ("terraform/main.tf", "terraform -chdir=deploy/terraform apply", r'-var "?(\w+)='),
     ],
 )
 def test_templates_have_the_parameters_that_they_are_given(
