@@ -180,22 +180,35 @@ ATTACKS: dict[str, Attack] = {
 
 
 @contextmanager
-def _watched(kernel: LiveKernel, cost: Cost) -> Iterator[None]:
-    process = kernel.process
-    before, cpu = process.memory_info().rss, process.cpu_times()
+def _meanwhile(step: Callable[[], None], every_s: float) -> Iterator[None]:
+    """Again and again, in a thread."""
     over = threading.Event()
 
-    def watch() -> None:
-        while not over.wait(0.02):
-            cost.grown_mb = max(cost.grown_mb, (process.memory_info().rss - before) / MB)
+    def repeat() -> None:
+        while not over.wait(every_s):
+            step()
 
-    thread = threading.Thread(target=watch)
+    thread = threading.Thread(target=repeat)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def _watched(kernel: LiveKernel, cost: Cost) -> Iterator[None]:
+    process = kernel.process
+    before, cpu = process.memory_info().rss, process.cpu_times()
+
+    def look() -> None:
+        cost.grown_mb = max(cost.grown_mb, (process.memory_info().rss - before) / MB)
+
+    try:
+        with _meanwhile(look, 0.02):
+            yield
+    finally:
         spent = process.cpu_times()
         cost.cpu_s = spent.user + spent.system - cpu.user - cpu.system
 
@@ -203,21 +216,14 @@ def _watched(kernel: LiveKernel, cost: Cost) -> Iterator[None]:
 @contextmanager
 def _asked(kernel: LiveKernel, cost: Cost) -> Iterator[None]:
     """For ``kernel_info`` on the control channel, again and again."""
-    over = threading.Event()
 
     def ask() -> None:
-        while not over.wait(0.05):
-            begun = time.monotonic()
-            kernel.control("kernel_info_request", limit_s=LIMIT_S)
-            cost.kernel_info_s = max(cost.kernel_info_s, time.monotonic() - begun)
+        begun = time.monotonic()
+        kernel.control("kernel_info_request", limit_s=LIMIT_S)
+        cost.kernel_info_s = max(cost.kernel_info_s, time.monotonic() - begun)
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
+    with _meanwhile(ask, 0.05):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _attack(kernel: LiveKernel, attack: Attack, cost: Cost, idle_s: float) -> str:

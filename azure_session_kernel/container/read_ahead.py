@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+from ..common.owned_tasks import OwnedTasks
+
 log = logging.getLogger(__name__)
 
 #: A session that nothing has run in for so long is idle.
@@ -36,7 +38,7 @@ class ReadAhead:
         self.read: set[tuple[str, str]] = set()
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = OwnedTasks(log)
         self._due = self._stopped = False
 
     def on_work(self, *, from_a_person: bool) -> None:
@@ -62,8 +64,8 @@ class ReadAhead:
     def _go_on(self) -> None:
         self._waiting = None
         self._signal("SIGCONT")
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
+        if not self._tasks:
+            self._tasks.start(self._run())
 
     async def _run(self) -> None:
         try:
@@ -76,7 +78,6 @@ class ReadAhead:
         ) as error:  # the interpreter says what it likes
             log.info("nothing is read for Tab: %s", error)
         finally:
-            self._task = None
             if self._due and not self._stopped:
                 self.on_idle()
 
@@ -115,6 +116,4 @@ class ReadAhead:
     async def end(self) -> None:
         self._stopped = True
         self._cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()

@@ -20,9 +20,9 @@ from .json_text import (
 )
 from .limits import MAX_LINE_BYTES
 from .messages import (
-    CHANNELS,
     DISPLAYS,
     Message,
+    checked_channel,
     message_as_json,
     message_from_json,
     undecoded,
@@ -170,18 +170,17 @@ def _message_line(data: bytes) -> LogMessage | None:
     """The quick way for what is as it should be; None leaves the line to the careful one."""
     try:
         line = _MESSAGE_LINE.decode(data)
-        msg_id, msg_type = line.header.get("msg_id"), line.header.get("msg_type")
-        names = isinstance(msg_id, str) and isinstance(msg_type, str) and msg_id and msg_type
-        if not names or line.n < 1 or line.event is not None or line.channel not in CHANNELS:
+        if line.n < 1 or line.event is not None:
             return None
+        checked_channel(line.header, line.channel)
         content: Mapping[str, Any] | None
-        if line.channel == "iopub" and msg_type in DISPLAYS:
+        if line.channel == "iopub" and line.header["msg_type"] in DISPLAYS:
             content = undecoded(bytes(line.content))
         else:
             content = _CONTENT.decode(line.content)
         if content is None:
             return None
-    except (msgspec.DecodeError, RecursionError, MemoryError):
+    except (msgspec.DecodeError, WireError, RecursionError, MemoryError):
         return None
     message = Message(
         line.channel,

@@ -136,19 +136,23 @@ def message_as_json(message: Message) -> dict[str, Any]:
     }
 
 
+def checked_channel(header: Mapping[str, Any], channel: object) -> str:
+    """``channel`` of a message with this header. :raises WireError: either can't be one's."""
+    for key in ("msg_id", "msg_type"):
+        if not isinstance(header.get(key), str) or not header[key]:
+            raise WireError(f"a message header needs a {key}")
+    if not isinstance(channel, str) or channel not in CHANNELS:
+        raise WireError("a message needs a known channel")
+    return channel
+
+
 def message_from_json(value: Any, size_bytes: int = 0) -> Message:
     """:raises WireError: when a part is missing or of the wrong type."""
     if not isinstance(value, dict):
         raise WireError("a message must be an object")
     header = object_at(value, "header")
-    for key in ("msg_id", "msg_type"):
-        if not isinstance(header.get(key), str) or not header[key]:
-            raise WireError(f"a message header needs a {key}")
-    channel = value.get("channel")
-    if not isinstance(channel, str) or channel not in CHANNELS:
-        raise WireError("a message needs a known channel")
     return Message(
-        channel=channel,
+        channel=checked_channel(header, value.get("channel")),
         header=header,
         content=object_at(value, "content"),
         parent_header=object_at(value, "parent_header"),

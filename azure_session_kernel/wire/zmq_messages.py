@@ -14,7 +14,7 @@ from typing import Any
 
 from jupyter_client.session import DELIM, Session
 
-from . import Message, WireError
+from . import BeyondDecoder, Message, WireError
 from .decoded_size import why_not
 from .json_text import is_valid, load_object
 from .messages import DISPLAYS, Undecoded, undecoded
@@ -76,5 +76,7 @@ def decode_frames(
 
 
 def _undecoded(content: bytes) -> Undecoded | None:
-    """None also for what is beyond the decoder, which ``load_object`` then says."""
-    return None if why_not(content) or not is_valid(content) else undecoded(content)
+    """:raises BeyondDecoder: as ``load``, which then need not look at it again."""
+    if reason := why_not(content):
+        raise BeyondDecoder(reason)
+    return undecoded(content) if is_valid(content) else None
