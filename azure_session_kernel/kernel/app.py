@@ -18,8 +18,8 @@ from zmq.eventloop.zmqstream import ZMQStream
 from ..common.within import within
 from .arguments import sorted_out
 from .iopub import IOPubStream
-from .kernel import AzureSessionKernel
 from .parent import Parent
+from .zmq_kernel import ZmqKernel
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class AzureSessionKernelApp(IPKernelApp):
     """ipykernel's application without a shell: control on the main loop, no output capture."""
 
     name = "azure-session-kernel"
-    kernel_class = AzureSessionKernel
+    kernel_class = ZmqKernel
 
     def init_sockets(self) -> None:
         """No warning that loopback is not encrypted: nobody else can listen there."""
@@ -131,7 +131,7 @@ class AzureSessionKernelApp(IPKernelApp):
         # event that would have woken the stream.
         self._iopub = IOPubStream(self.iopub_socket)
         self._iopub.on_recv(self._welcome)
-        self.kernel = AzureSessionKernel.instance(
+        self.kernel = ZmqKernel.instance(
             parent=self,
             session=self.session,
             shell_stream=ZMQStream(self.shell_socket),

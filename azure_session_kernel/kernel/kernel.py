@@ -1,8 +1,8 @@
-"""Jupyter in, Jupyter out: the kernel that a front end talks to. No HTTP here.
+"""Jupyter in, Jupyter out: the kernel that a front end talks to. No HTTP here, and no ZeroMQ.
 
 The life of one cell, downwards through this file::
 
-    _on_shell            ZeroMQ frames become a Request, which queues in its shell's lane
+    _take                a Request of the front end (front_end.py) queues in its shell's lane
     _handle              busy; sent to the session; waits until it is over
     SessionMessages      (session_messages.py) publishes what the session sends under its request
     Endings.finish       (endings.py) outputs have been published; now the reply, then idle
@@ -15,16 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from ipykernel.kernelbase import Kernel
-from tornado import ioloop
-from traitlets import List, Unicode
-from zmq.eventloop.zmqstream import ZMQStream
-
-from .. import __version__
 from ..common.errors import (
     CredentialError,
     ExecutionUnknown,
@@ -38,8 +33,9 @@ from ..common.within import within
 from ..session.full_pool import WAITER
 from ..session.loss_errors import not_sent, shut_down_before
 from ..session.session import NotebookSession
+from ..session.surroundings import Surroundings
 from ..wire import Message
-from ..wire.kernel_info import BANNER, IMPLEMENTATION, LANGUAGE, kernel_info
+from ..wire.kernel_info import kernel_info
 from .comms import CommQueue
 from .endings import Endings, internal
 from .execution_counts import Counts
@@ -64,59 +60,41 @@ LET_GO_S: Final = 0.3
 MOST_ANSWERS: Final = 20
 
 
-class AzureSessionKernel(Kernel):
-    """An ipykernel ``Kernel`` whose every request is answered by a session of the pool."""
+class AzureSessionKernel:
+    """Answers every request of its front ends by a session of the pool.
 
-    implementation = IMPLEMENTATION
-    implementation_version = __version__
-    banner = BANNER
-    language_info = LANGUAGE
-    connection_file = Unicode()
-    #: Of the command line, for the session's interpreter.
-    arguments = List(Unicode())
+    :param here: the folder, environment and identity that it works with.
+    :param answer: answers the requests for the kernel itself, ``shutdown`` and ``connect``.
+    :ivar over: set when the kernel is to end, though nobody has asked for it.
 
-    def start(self) -> None:
-        """Called once by the application, on its event loop, before the loop runs."""
-        self.io_loop = ioloop.IOLoop.current()
-        streams: dict[str, Any] = {"shell": self.shell_stream, "control": self.control_stream}
-        self._stdin_stream = ZMQStream(self.stdin_socket)
-        self._front = FrontEnd(
-            self.session,  # type: ignore[arg-type]
-            self.iopub_socket,
-            streams,
-            self._stdin_stream,
-            self.ident,
-        )
+    Made on the event loop that it works on, which need not run yet.
+    """
+
+    def __init__(
+        self,
+        front: FrontEnd,
+        here: Surroundings,
+        answer: Callable[[Request], Awaitable[None]],
+        log: logging.Logger,
+    ) -> None:
+        self.log = log
+        self._front, self._answer = front, answer
         self._requests = RequestTable()
         self._lanes = Lanes(self._handle)
         self._comms = CommQueue(self._send_comms)
         self.over = asyncio.Event()
-        """Set when the kernel is to end, though nobody has asked for it."""
         self._tasks, self._answering, self._inputs = (OwnedTasks(self.log) for _ in range(3))
-        folder = Path.cwd()
         self._counts = Counts()
         self._ends = Endings(
-            self._front,
-            self._requests,
-            self._lanes,
-            self._counts,
-            self.shell_stream.flush,  # type: ignore[union-attr]
-            self._on_ended,
+            front, self._requests, self._lanes, self._counts, front.take_arrived, self._on_ended
         )
-        self._messages = SessionMessages(
-            self._front, self._requests, self._counts, self._ends, self
-        )
-        hinted = HintedMessages(self._messages, self._requests, folder, self._takes_files)
-        self._notebook = NotebookSession(
-            self.connection_file, hinted, self._is_busy, arguments=self.arguments
-        )
+        self._messages = SessionMessages(front, self._requests, self._counts, self._ends, self)
+        hinted = HintedMessages(self._messages, self._requests, here.folder, self._takes_files)
+        self._notebook = NotebookSession(here, hinted, self._is_busy)
         self._ladder = InterruptLadder(self._notebook, self._requests, self._lanes, self._ends)
-        self._magics = MagicCells(self._front, self._notebook, folder, self._messages.last)
-        self._stdin_stream.on_recv(self._on_stdin)
-        streams["shell"].on_recv(self._on_shell)
-        streams["control"].on_recv(self._on_control)
-        self._front.publish("status", {"execution_state": "starting"}, None)
-        self.io_loop.add_callback(self._begin_work)
+        self._magics = MagicCells(front, self._notebook, here.folder, self._messages.last)
+        front.start(self._take)
+        front.publish("status", {"execution_state": "starting"}, None)
 
     def _is_busy(self) -> bool:
         return bool(self._requests) or self._requests.strays.any_found
@@ -125,16 +103,23 @@ class AzureSessionKernel(Kernel):
         opening = self._notebook.opening
         return opening is None or opening.executor.name != "oneshot"
 
-    def _begin_work(self) -> None:
+    def begin_work(self) -> None:
+        """Called once, as soon as the event loop runs."""
         self._notebook.begin()
         self._tasks.start(self._comms.run())
 
     # -- messages from the front end --------------------------------------------------------------
 
-    def _on_shell(self, frames: list[bytes]) -> None:
-        request = self._front.read("shell", frames)
-        if request is None:
-            return
+    def _take(self, request: Request) -> None:
+        match request.channel:
+            case "shell":
+                self._on_shell(request)
+            case "control":
+                self._on_control(request)
+            case "stdin" if request.message.msg_type == "input_reply":
+                self.answer_input(request.message)
+
+    def _on_shell(self, request: Request) -> None:
         match request.message.msg_type:
             case "comm_open" | "comm_msg" | "comm_close":
                 # ipykernel decides whether a running cell lets them pass.
@@ -143,11 +128,8 @@ class AzureSessionKernel(Kernel):
                 request.comms_before = self._comms.taken
                 self._lanes.put(request)
 
-    def _on_control(self, frames: list[bytes]) -> None:
+    def _on_control(self, request: Request) -> None:
         """What is answered here never waits for the session (docs/design.md rule 7)."""
-        request = self._front.read("control", frames)
-        if request is None:
-            return
         match request.message.msg_type:
             case "interrupt_request":
                 self._tasks.start(self._answer_interrupt(request))
@@ -254,11 +236,6 @@ class AzureSessionKernel(Kernel):
 
     # -- input() ----------------------------------------------------------------------------------
 
-    def _on_stdin(self, frames: list[bytes]) -> None:
-        request = self._front.read("stdin", frames)
-        if request is not None and request.message.msg_type == "input_reply":
-            self.answer_input(request.message)
-
     def answer_input(self, message: Message) -> None:
         if len(self._inputs) >= MOST_ANSWERS:
             self.log.warning("a session asks without waiting for its answers; one was not sent")
@@ -287,7 +264,7 @@ class AzureSessionKernel(Kernel):
         """
         if self._notebook.is_dead and not self._requests and not self.over.is_set():
             self.log.warning("the kernel ends with its variables (AZURE_SESSION_ON_DEATH)")
-            self.shell_stream.stop_on_recv()  # type: ignore[union-attr]
+            self._front.stop_taking()
             self.over.set()
 
     # -- interrupt and shutdown -------------------------------------------------------------------
@@ -301,18 +278,12 @@ class AzureSessionKernel(Kernel):
         self._front.idle(request)
 
     async def _answer_here(self, request: Request) -> None:
-        """Shutdown and connect are the base class's; it answers the parent that is set."""
-        control = request.channel == "control"
-        raw = {"header": request.message.header, "content": request.message.content}
-        self.set_parent(request.idents, raw, channel=request.channel)  # type: ignore[no-untyped-call]
         self._front.busy(request)
-        handlers = self.control_handlers if control else self.shell_handlers
-        stream = self.control_stream if control else self.shell_stream
-        await handlers[request.message.msg_type](stream, request.idents, raw)
+        await self._answer(request)
         self._front.idle(request)
 
-    async def do_shutdown(self, restart: bool) -> dict[str, Any]:
-        """Called by ``shutdown_request``; jupyter_client allows 2.5 s before SIGTERM."""
+    async def shut_down(self, restart: bool) -> dict[str, Any]:
+        """The content of a ``shutdown_reply``."""
         try:
             await self.close_session(restart=restart)
         except Exception:
@@ -346,12 +317,6 @@ class AzureSessionKernel(Kernel):
             await asyncio.wait(self._answering, timeout=ANSWER_S)
         for tasks in (self._tasks, self._answering, self._inputs):
             await tasks.aclose(LET_GO_S)
-
-    def _process_children(self) -> list[Any]:
-        """Those that ipykernel ends at a shutdown: no user's code has started any here, and what
-        was started to finish a stop (``session/handover.py``) must live on.
-        """
-        return []
 
     # -- kernel_info ------------------------------------------------------------------------------
 

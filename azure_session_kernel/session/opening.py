@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,10 +17,11 @@ from ..pool.client import PoolClient
 from ..pool.credentials import AzureToken, TokenSource
 from ..pool.endpoints import Endpoint, parse_endpoint
 from ..pool.local_record import LocalPool, RecordToken, read_record
-from .identity import Scope, choose_scope, install_secret, make_identifier, read_parent_environ
+from .identity import Scope, choose_scope, install_secret, make_identifier
 from .lease import AlreadyHeld, HeldLease, Lease, LeaseState, LeaseStore
 from .lease_writer import LeaseWriter
 from .settings import LOCAL, Settings
+from .surroundings import Surroundings
 
 #: How long the pool may be out of reach while a cell runs there, in seconds. A session on this
 #: machine does not come back when its pool is gone.
@@ -67,31 +68,25 @@ def outage_s(endpoint: Endpoint) -> float:
     return LOOPBACK_OUTAGE_S if endpoint.loopback else OUTAGE_S
 
 
-def prepare(
-    environ: Mapping[str, str],
-    connection_file: str,
-    events: ExecutorEvents,
-    busy: Callable[[], bool],
-    arguments: Sequence[str] = (),
-) -> Opening:
+def prepare(here: Surroundings, events: ExecutorEvents, busy: Callable[[], bool]) -> Opening:
     """Read the settings, choose the identifier, take its lease, build the executor.
 
     :raises SettingsError: what is missing or wrong on this machine.
     """
-    settings = Settings.from_environ(environ)
+    settings = Settings.from_environ(here.environ)
     endpoint, tokens = connect_to(settings)
     store = LeaseStore()
     scope = choose_scope(
         settings,
-        environ,
-        read_parent_environ(),
-        connection_file,
+        here.environ,
+        here.parent_environ(),
+        here.connection_file,
         lambda digest: store.any_held(store.find(endpoint.url, digest)),
     )
     held, earlier = _take_lease(settings, endpoint, scope, store)
     client = PoolClient(endpoint, tokens, held.lease.identifier)
     context = ExecutorContext(
-        events, busy, outage_s(endpoint), settings.env, arguments, settings.execute_path
+        events, busy, outage_s(endpoint), settings.env, here.arguments, settings.execute_path
     )
     executor = make_executor(settings.executor, client, context)
     stale_boot = _stale_boot(scope, earlier)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -53,6 +52,7 @@ from .loss_reasons import explain, with_files
 from .opening import Opening, has_moved, prepare
 from .own_requests import Questions
 from .reaper import reap_leftovers
+from .surroundings import Surroundings
 from .variables import Variables
 
 log = logging.getLogger(__name__)
@@ -94,22 +94,17 @@ class NotebookSession:
     """Opened on first use and again after loss; closed once.
 
     :param busy: whether requests are under way.
-    :param arguments: of the interpreter's command line.
     """
 
     def __init__(
         self,
-        connection_file: str,
+        here: Surroundings,
         events: SessionEvents,
         busy: Callable[[], bool],
-        environ: Mapping[str, str] | None = None,
-        arguments: Sequence[str] = (),
     ) -> None:
-        self._connection_file, self._events, self._busy = connection_file, events, busy
-        self._environ = os.environ if environ is None else environ
+        self._here, self._events, self._busy = here, events, busy
         self._life = Life()
         self._preparing: asyncio.Task[Opening] | None = None
-        self._arguments = arguments
         self._opening: Opening | None = None
         self._task: asyncio.Task[Hello] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -192,14 +187,7 @@ class NotebookSession:
         """A thread that takes a lease can't be cancelled: closing waits for what it has taken."""
         await self._leave_a_pool_that_has_moved()
         if self._preparing is None or _failed(self._preparing):
-            work = partial(
-                prepare,
-                self._environ,
-                self._connection_file,
-                self,
-                self._busy,
-                self._arguments,
-            )
+            work = partial(prepare, self._here, self, self._busy)
             self._preparing = asyncio.create_task(in_daemon_thread(work))
             self._preparing.add_done_callback(_retrieve)
         return await asyncio.shield(self._preparing)
@@ -331,7 +319,8 @@ class NotebookSession:
         if hello.execution_count or hello.boot == self._got_first_files:
             return
         try:
-            await upload_first(opening.executor.files(hello.boot), opening.settings.upload)
+            files, folder = opening.executor.files(hello.boot), self._here.folder
+            await upload_first(files, opening.settings.upload, folder)
         except FileTransferError:
             self._got_first_files = hello.boot  # one cell fails, not all
             raise

@@ -12,15 +12,16 @@ from .tally import Tally
 from .upload import upload
 
 
-async def upload_first(files: SessionFiles, patterns: Sequence[str]) -> None:
+async def upload_first(files: SessionFiles, patterns: Sequence[str], folder: Path) -> None:
     """Only what is missing there: a restarted interpreter keeps the files that it has changed.
 
+    :param folder: the notebook's.
     :raises FileTransferError: saying that the setting is the reason.
     """
     if not patterns:
         return
     try:
-        await upload(files, Path.cwd(), patterns, Tally(), limits=Limits(), only_missing=True)
+        await upload(files, folder, patterns, Tally(), limits=Limits(), only_missing=True)
     except FileTransferError as error:
         error.what = f"The files of AZURE_SESSION_UPLOAD were not uploaded: {error.what}"
         error.cause = f"{error.cause} This cell was not run; the next one will be.".strip()

@@ -25,6 +25,7 @@ from azure_session_kernel.session.life import NEXT, Event, Life, State
 from azure_session_kernel.session.opening import Opening
 from azure_session_kernel.session.session import NotebookSession
 from azure_session_kernel.session.settings import Settings
+from azure_session_kernel.session.surroundings import Surroundings
 from azure_session_kernel.wire import BootEnded, Hello, Message
 
 POOL = "https://pool.x.azurecontainerapps.io"
@@ -120,7 +121,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.prepared.set()
-        self.session = NotebookSession("", Events(), lambda: True, {})
+        self.session = NotebookSession(Surroundings(environ={}), Events(), lambda: True)
         self.closing: asyncio.Task[None] | None = None
 
     def prepare(self, *_: Any) -> Opening:

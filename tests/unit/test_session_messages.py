@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from azure_session_kernel.kernel.execution_counts import Counts
-from azure_session_kernel.kernel.front_end import FrontEnd
 from azure_session_kernel.kernel.requests import Request, RequestTable
 from azure_session_kernel.kernel.session_messages import SessionMessages
+from azure_session_kernel.kernel.zmq_front_end import ZmqFrontEnd
 from azure_session_kernel.wire import Message
 
 
@@ -41,7 +41,7 @@ def answers() -> list[Message]:
 
 @pytest.fixture
 def messages(zmq: Zmq, answers: list[Message]) -> SessionMessages:
-    front = FrontEnd(zmq, None, {}, None, "id")  # type: ignore[arg-type]
+    front = ZmqFrontEnd(zmq, None, {"stdin": None}, "id")  # type: ignore[arg-type, dict-item]
     requests = RequestTable()
     requests.add(Request(Message("shell", HEADER, {"code": "1"}), [], "shell"))
 
