@@ -14,11 +14,9 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
 
+from ..common.our_kernelspec import DEFAULT_NAME as DEFAULT_NAME
+from ..common.our_kernelspec import runs_this_kernel as runs_this_kernel
 from .shipped import shipped
-
-#: The name under which ``pip install`` registers the kernel.
-DEFAULT_NAME = "azure-session"
-_MODULE = "azure_session_kernel"
 
 
 def write_spec(
@@ -40,11 +38,6 @@ def write_spec(
     if display_name:
         spec["display_name"] = display_name
     path.write_text(json.dumps(spec, indent=2) + "\n", encoding="utf-8")
-
-
-def runs_this_kernel(argv: Sequence[str]) -> bool:
-    """Whether a kernelspec's command starts this kernel, with whatever Python."""
-    return list(argv[1:3]) == ["-m", _MODULE]
 
 
 def is_ours(folder: Path) -> bool:

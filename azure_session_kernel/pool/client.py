@@ -27,7 +27,14 @@ from ..common.errors import (
 from ..common.within import within
 from ..wire import BeyondDecoder, WireError, load
 from .call import Call
-from .connections import Connections, Progress, chunks_of, read_body, timeouts_of
+from .connections import (
+    Connections,
+    Progress,
+    SharedConnections,
+    chunks_of,
+    read_body,
+    timeouts_of,
+)
 from .credentials import TokenSource
 from .endpoints import Endpoint
 from .failures import BODY_CHARS, network_failure, unreached
@@ -89,6 +96,7 @@ class PoolClient:
 
     :param identifier: the session's; sent as ``identifier=`` and never shown in full.
     :param transport: instead of the network; for tests.
+    :param shared: connections that other sessions of this event loop use, too.
     """
 
     def __init__(
@@ -98,11 +106,12 @@ class PoolClient:
         identifier: str,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        shared: SharedConnections | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.identifier = identifier
         self._tokens = tokens
-        self._connections = Connections(endpoint, transport)
+        self._connections = Connections(endpoint, transport, shared)
         self._version = VERSIONS[0]
         self.used_at = time.time()
         """When the pool last had a request of this session, from which its cooldown counts: seconds

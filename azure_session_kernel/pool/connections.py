@@ -44,11 +44,18 @@ class Connections:
     """Keep-alive HTTP/1.1 connections to the endpoint's origin, made when first needed.
 
     :param transport: instead of the network; for tests.
+    :param shared: with whom the connections are shared; None: with nobody.
     """
 
-    def __init__(self, endpoint: Endpoint, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        transport: httpx.AsyncBaseTransport | None,
+        shared: SharedConnections | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._transport = transport
+        self._shared = shared
         self._http: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
         self.asked = False
@@ -122,44 +129,87 @@ class Connections:
         return next(iter(found.trouble.values()), "")
 
     async def aclose(self) -> None:
-        if self._http is not None:
+        if self._http is None:
+            return
+        if self._shared is None:
             await self._http.aclose()
+        else:
+            http, self._http = self._http, None
+            await self._shared.give_back(self._endpoint, http)
 
     async def _client(self) -> httpx.AsyncClient:
         """:raises SettingsError: the environment's proxy or CA settings can't be used."""
         async with self._opening:
             if self._http is None:
                 try:
-                    self._http = await self._new_client()
+                    if self._shared is not None:
+                        self._http = await self._shared.take(self._endpoint)
+                    else:
+                        self._http = await _new_client(self._endpoint, self._transport)
                 except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
                     raise _unusable_environment(error) from error
             return self._http
 
-    async def _new_client(self) -> httpx.AsyncClient:
-        loopback = self._endpoint.loopback
-        # Reading the CA store takes some 20 ms; without TLS it is not needed.
-        if self._endpoint.url.startswith("https:") and self._transport is None:
-            context = await asyncio.to_thread(tls_context, self._endpoint.authority)
+
+async def _new_client(
+    endpoint: Endpoint,
+    transport: httpx.AsyncBaseTransport | None = None,
+    most: int | None = _MAX_CONNECTIONS,
+) -> httpx.AsyncClient:
+    """:param most: connections at a time; None: as many as are wanted."""
+    loopback = endpoint.loopback
+    # Reading the CA store takes some 20 ms; without TLS it is not needed.
+    if endpoint.url.startswith("https:") and transport is None:
+        context = await asyncio.to_thread(tls_context, endpoint.authority)
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.AsyncClient(
+        verify=context,
+        transport=transport,
+        http1=True,
+        http2=False,
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none
+        trust_env=not loopback,  # a proxy must never see the local pool's token
+        limits=httpx.Limits(
+            max_connections=most,
+            max_keepalive_connections=most,
+            keepalive_expiry=_LOOPBACK_KEEPALIVE_S if loopback else _KEEPALIVE_S,
+        ),
+        headers={
+            "User-Agent": f"azure-session-kernel/{__version__}",
+            "Accept-Encoding": "identity",  # compressed streams arrive late
+        },
+    )
+
+
+class SharedConnections:
+    """Those of many sessions of one event loop: one client for each pool, while somebody uses it.
+
+    How many there are is for their users to limit: each session holds one read open.
+    """
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str, str], tuple[httpx.AsyncClient, int]] = {}
+        self._making = asyncio.Lock()
+
+    async def take(self, endpoint: Endpoint) -> httpx.AsyncClient:
+        """For use until it is given back. Raises as making one does."""
+        key = (endpoint.url, endpoint.authority)
+        async with self._making:
+            client, users = self._clients.get(key) or (await _new_client(endpoint, most=None), 0)
+            self._clients[key] = (client, users + 1)
+        return client
+
+    async def give_back(self, endpoint: Endpoint, client: httpx.AsyncClient) -> None:
+        """The last one closes it."""
+        key = (endpoint.url, endpoint.authority)
+        _, users = self._clients[key]
+        if users > 1:
+            self._clients[key] = (client, users - 1)
         else:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        return httpx.AsyncClient(
-            verify=context,
-            transport=self._transport,
-            http1=True,
-            http2=False,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none
-            trust_env=not loopback,  # a proxy must never see the local pool's token
-            limits=httpx.Limits(
-                max_connections=_MAX_CONNECTIONS,
-                max_keepalive_connections=_MAX_CONNECTIONS,
-                keepalive_expiry=_LOOPBACK_KEEPALIVE_S if loopback else _KEEPALIVE_S,
-            ),
-            headers={
-                "User-Agent": f"azure-session-kernel/{__version__}",
-                "Accept-Encoding": "identity",  # compressed streams arrive late
-            },
-        )
+            del self._clients[key]
+            await client.aclose()
 
 
 def tls_context(authority: str) -> ssl.SSLContext:

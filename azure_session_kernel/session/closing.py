@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 RESTART_BUDGET_S: Final = 1.5
 STOP_BUDGET_S: Final = 2.0
+#: Where there is time, and how long after an unsure stop there is another one.
+LONG_STOP_S: Final = 15.0
+AGAIN_S: Final = 1.0
 #: A stop that is not confirmed by then may not be in time. Most take a tenth of that.
 HAND_OVER_S: Final = 0.5
 #: How long files are waited for that are still being written, and a process that is started.
@@ -74,6 +77,29 @@ async def stop(opening: Opening, *, unsure: bool, spent_s: float = 0.0) -> None:
             handover = await handing_over
             if unsure and handover is not None:
                 handover.tell_unsure()
+            await _let_go(opening)
+
+
+async def stop_here(opening: Opening, *, unsure: bool) -> None:
+    """Called instead in a process that lives on: there is time, and nobody to hand it over to. What
+    is not confirmed stays in the lease.
+
+    :param unsure: as for ``stop``.
+    """
+    if not opening.client.asked:
+        await opening.lease.release(remove=True)
+        return
+    opening.lease.update("stopping")
+    gone = False
+    try:
+        gone = await within(_stopped(opening, LONG_STOP_S, unsure=unsure), LONG_STOP_S)
+        if unsure:
+            await asyncio.sleep(AGAIN_S)
+            await within(_stopped(opening, LONG_STOP_S, unsure=True), LONG_STOP_S)
+    except asyncio.TimeoutError:
+        log.warning("the session could not be stopped in time: its lease stays for the reaper")
+    finally:
+        if not gone:
             await _let_go(opening)
 
 

@@ -21,6 +21,7 @@ from .identity import Scope, choose_scope, install_secret, make_identifier
 from .lease import AlreadyHeld, HeldLease, Lease, LeaseState, LeaseStore
 from .lease_writer import LeaseWriter
 from .settings import LOCAL, Settings
+from .shared import Shared
 from .surroundings import Surroundings
 
 #: How long the pool may be out of reach while a cell runs there, in seconds. A session on this
@@ -74,7 +75,7 @@ def prepare(here: Surroundings, events: ExecutorEvents, busy: Callable[[], bool]
     :raises SettingsError: what is missing or wrong on this machine.
     """
     settings = Settings.from_environ(here.environ)
-    endpoint, tokens = connect_to(settings)
+    endpoint, tokens = connect_to(settings, here.shared)
     store = LeaseStore()
     scope = choose_scope(
         settings,
@@ -84,7 +85,8 @@ def prepare(here: Surroundings, events: ExecutorEvents, busy: Callable[[], bool]
         lambda digest: store.any_held(store.find(endpoint.url, digest)),
     )
     held, earlier = _take_lease(settings, endpoint, scope, store)
-    client = PoolClient(endpoint, tokens, held.lease.identifier)
+    connections = here.shared.connections if here.shared is not None else None
+    client = PoolClient(endpoint, tokens, held.lease.identifier, shared=connections)
     context = ExecutorContext(
         events, busy, outage_s(endpoint), settings.env, here.arguments, settings.execute_path
     )
@@ -94,8 +96,10 @@ def prepare(here: Surroundings, events: ExecutorEvents, busy: Callable[[], bool]
     return Opening(settings, endpoint, scope, tokens, lease, client, executor, stale_boot)
 
 
-def connect_to(settings: Settings) -> tuple[Endpoint, TokenSource]:
+def connect_to(settings: Settings, shared: Shared | None = None) -> tuple[Endpoint, TokenSource]:
     """Where the pool is, and how to get its tokens.
+
+    :param shared: keeps tokens of Azure for others, too.
 
     :raises LocalPoolNotRunning: there is none, or it listens at another port than was set.
     """
@@ -105,7 +109,8 @@ def connect_to(settings: Settings) -> tuple[Endpoint, TokenSource]:
     endpoint = parse_endpoint(settings.endpoint, settings.allowed_hosts)
     if endpoint.loopback:
         return _of_record(endpoint, _record_at(endpoint))
-    return endpoint, AzureToken(settings.credential, settings.token_scope)
+    new = AzureToken if shared is None else shared.tokens
+    return endpoint, new(settings.credential, settings.token_scope)
 
 
 def _of_record(endpoint: Endpoint, record: LocalPool) -> tuple[Endpoint, TokenSource]:

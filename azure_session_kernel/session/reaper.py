@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..common.daemon_thread import in_daemon_thread
 from ..common.errors import SessionKernelError
 from ..pool.client import PoolClient
+from ..pool.connections import SharedConnections
 from ..pool.credentials import FixedToken, TokenSource
 from ..pool.endpoints import Endpoint, parse_endpoint
 from ..pool.retry import delays
@@ -33,19 +34,24 @@ UNSURE_S: Final = 30.0
 RESTARTS_WITHIN_S: Final = 120.0
 
 
-async def reap_leftovers(opening: Opening) -> None:
-    """What a kernel does in the background after its start. Never raises."""
+async def reap_leftovers(
+    opening: Opening, shared: SharedConnections | None = None, most: int | None = MOST
+) -> None:
+    """What a kernel does in the background after its start. Never raises.
+
+    :param most: sessions to stop; None: all.
+    """
     try:
         # Files, perhaps many and far away: the event loop waits for none (docs/design.md rule 7).
-        look = partial(leftovers, LeaseStore(), opening.endpoint.url)
+        look = partial(leftovers, LeaseStore(), opening.endpoint.url, most)
         for lease in await in_daemon_thread(look):
-            await reap(lease, opening.endpoint, opening.tokens)
+            await reap(lease, opening.endpoint, opening.tokens, shared=shared)
     except Exception:
         log.exception("looking for abandoned sessions failed")
 
 
-def leftovers(store: LeaseStore, endpoint_url: str) -> list[Lease]:
-    """At most ``MOST`` leases in one pool that nobody holds or will come back to.
+def leftovers(store: LeaseStore, endpoint_url: str, most: int | None = MOST) -> list[Lease]:
+    """At most so many leases in one pool that nobody holds or will come back to.
 
     Those of living kernels, our own among them, neither cost the time of trying to take them nor
     keep others from their turn.
@@ -56,7 +62,7 @@ def leftovers(store: LeaseStore, endpoint_url: str) -> list[Lease]:
         if lease.endpoint_url == endpoint_url
         and _abandoned(lease, store)
         and not store.is_held(lease)
-    ][:MOST]
+    ][:most]
 
 
 def _abandoned(lease: Lease, store: LeaseStore) -> bool:
@@ -104,6 +110,7 @@ async def reap(
     store: LeaseStore | None = None,
     *,
     sure: bool = True,
+    shared: SharedConnections | None = None,
 ) -> bool:
     """Stop the session, unless a living kernel holds its lease. True when stopped.
 
@@ -113,7 +120,7 @@ async def reap(
         held = await in_daemon_thread(partial((store or LeaseStore()).acquire, lease))
     except AlreadyHeld:
         return False
-    client = PoolClient(endpoint, tokens, lease.identifier)
+    client = PoolClient(endpoint, tokens, lease.identifier, shared=shared)
     stopped = False
     try:
         stopped = await client.stop_session(STOP_TIMEOUT_S)

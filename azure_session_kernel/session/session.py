@@ -35,7 +35,7 @@ from ..transfer.upload_first import upload_first
 from ..transfer.uploads import Uploads
 from ..wire import BootEnded, Gap, Hello, InterruptOutcome, Message, Oversized, Reaction
 from .boot_deaths import Deaths
-from .closing import ask_for_new_boot, keep, stop
+from .closing import ask_for_new_boot, keep, stop, stop_here
 from .full_pool import FullPool
 from .life import Event, Life, State
 from .loss_errors import (
@@ -174,6 +174,8 @@ class NotebookSession:
     async def _open(self) -> Hello:
         try:
             opening = self._opening = await self._prepared()
+            if self._here.shared is not None:
+                self._here.shared.reap(opening)
             hello = await self._hello_of_a_boot_that_may_be_used(opening)
         except BaseException as error:
             self._unreached = isinstance(error, PoolUnreachable | Unauthorized)
@@ -222,7 +224,7 @@ class NotebookSession:
         self._events.on_hello(hello)
         if hello.execution_count > 0:
             self._variables.found_in(hello.boot)
-        if self._reaping is None:
+        if self._reaping is None and self._here.shared is None:
             self._reaping = asyncio.create_task(reap_leftovers(opening))
 
     def _budget(self, budget_s: float) -> float:
@@ -524,6 +526,8 @@ class NotebookSession:
                 await ask_for_new_boot(opening, boot, spent_s=spent_s)
             elif opening.settings.on_shutdown == "keep":
                 await keep(opening)
+            elif self._here.shared is not None:
+                await stop_here(opening, unsure=unsure)
             else:
                 await stop(opening, unsure=unsure, spent_s=spent_s)
         finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .identity import read_parent_environ
+from .shared import Shared
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Surroundings:
     :ivar parent_environ: of whoever started it (``identity.choose_scope``); may block.
     :ivar folder: the notebook's.
     :ivar arguments: of the interpreter's command line.
+    :ivar shared: with the other kernels of this process; None: it is the only one.
     """
 
     connection_file: str = ""
@@ -26,3 +28,4 @@ class Surroundings:
     parent_environ: Callable[[], Mapping[str, str] | None] = read_parent_environ
     folder: Path = field(default_factory=Path.cwd)
     arguments: Sequence[str] = ()
+    shared: Shared | None = None
