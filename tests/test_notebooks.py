@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from azure_session_kernel.batch import SessionKernelManager
 from azure_session_kernel.cli.try_.runner import AttentiveClient
 
 from .conftest import PoolOfKind
@@ -65,16 +66,17 @@ class Person(AttentiveClient):
         return super().process_message(msg, cell, cell_index)
 
 
-def _person(name: str, kernel_name: str) -> Person:
+def _person(name: str, kernel_name: str, **options: Any) -> Person:
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)  # type: ignore[no-untyped-call]
-    return Person(notebook, kernel_name=kernel_name, **PATIENT)
+    return Person(notebook, kernel_name=kernel_name, **options, **PATIENT)
 
 
-async def _run_here_and_there(name: str) -> tuple[Outputs, Outputs]:
-    """Through the session pool, and in a local ipykernel."""
+async def _run_here_and_there(name: str) -> tuple[Outputs, Outputs, Outputs]:
+    """In a local ipykernel; through the session pool, by a kernel process and by none."""
     here, there = (_person(name, kernel_name) for kernel_name in ("python3", "azure-session"))
-    local, ours = await asyncio.gather(here.run(), there.run())
-    return ours, local
+    within = _person(name, "azure-session", kernel_manager_class=SessionKernelManager)
+    local, ours, without_process = await asyncio.gather(here.run(), there.run(), within.run())
+    return local, ours, without_process
 
 
 @pytest.fixture
@@ -90,13 +92,14 @@ def pool_env(
 async def test_a_notebook_shows_what_it_shows_in_ipykernel_and_nothing_else(
     pool_env: None, name: str
 ) -> None:
-    ours, local = await _run_here_and_there(name)
-    assert ours.keys() == local.keys()
-    for cell, outputs in ours.items():
-        assert _kinds(outputs) == _kinds(local[cell]), cell
-        if cell not in DIFFERS:
-            assert _text(outputs) == _text(local[cell]), cell
-    CHECKS[name](ours)
+    local, *both = await _run_here_and_there(name)
+    for ours in both:
+        assert ours.keys() == local.keys()
+        for cell, outputs in ours.items():
+            assert _kinds(outputs) == _kinds(local[cell]), cell
+            if cell not in DIFFERS:
+                assert _text(outputs) == _text(local[cell]), cell
+        CHECKS[name](ours)
 
 
 def _check_quickstart(ours: Outputs) -> None:

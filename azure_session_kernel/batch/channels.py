@@ -21,6 +21,9 @@ class Channel:
     :param changed: called when the channel has been started or stopped.
     """
 
+    #: As of a channel that is not connected.
+    socket = None
+
     def __init__(
         self,
         deliver: Callable[[Mapping[str, Any]], None],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from queue import Empty
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 if TYPE_CHECKING:
     from .channels import Channel
     from .front_end import Place
+    from .manager import SessionKernelManager
 
 #: Whether the kernel still lives is looked at so often while it starts.
 _LOOK_S = 1.0
@@ -22,9 +24,9 @@ class SessionKernelClient(AsyncKernelClient):
     What it sends, and the shapes of what it gets, are those of any ``AsyncKernelClient``.
     """
 
-    def __init__(self, place: Place, **options: Any) -> None:
-        super().__init__(**options)
-        self._place = place
+    def __init__(self, manager: SessionKernelManager, place: Place, **options: Any) -> None:
+        super().__init__(parent=manager, **options)
+        self._manager, self._place = manager, place
 
     @property
     def shell_channel(self) -> Channel:
@@ -71,9 +73,18 @@ class SessionKernelClient(AsyncKernelClient):
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Until the kernel has answered. What it has published by then is dropped.
 
+        Cancelling ends the kernel: nbclient forgets one that it was still waiting for.
+
         :param timeout: in seconds; None: however long it takes.
         :raises RuntimeError: the kernel has ended, or did not answer in time.
         """
+        try:
+            await self._ready(timeout)
+        except asyncio.CancelledError:
+            await self._manager.shutdown_kernel(now=True)
+            raise
+
+    async def _ready(self, timeout: float | None) -> None:
         begun = time.monotonic()
         msg_id = self.kernel_info()
         while True:

@@ -30,13 +30,18 @@ class LocalKernel:
         """False as soon as it takes no more requests."""
         return not self._it.over.is_set()
 
+    @property
+    def is_busy(self) -> bool:
+        return self._it.is_busy()
+
     def kill(self) -> None:
         """What runs is ended, and the session stopped."""
         self._it.over.set()
 
     async def ended(self) -> None:
         """Until its session is stopped. Cancelling does not stop that."""
-        await asyncio.shield(self._life)
+        if not self._life.done():
+            await asyncio.wait({self._life})
 
     async def _live(self) -> None:
         """Also where the loop ends without asking: ``asyncio.run`` cancels and waits."""

@@ -81,15 +81,16 @@ class SessionKernelManager(AsyncKernelManager):
         )
 
     async def shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:  # type: ignore[override]
-        """As for a process: an interrupt, and then a shutdown. Until the session is stopped, or
-        asked for a new interpreter.
+        """As for a process: an interrupt of what runs, and then a shutdown. Until the session is
+        stopped, or asked for a new interpreter.
 
         :param now: without the interrupt. A process would leave its session to the reaper.
         """
         if self._kernel is None or self._front is None:
             return
         if self._kernel.is_alive:
-            if not now:
+            # A signal to a session where nothing runs would only be in the way of its end.
+            if not now and self._kernel.is_busy:
                 self._control("interrupt_request")
             self._control("shutdown_request", restart=restart)
         await self.cleanup_resources(restart=restart)
@@ -152,4 +153,4 @@ class SessionKernelManager(AsyncKernelManager):
         if self._front is None:
             raise RuntimeError("Start the kernel first: its clients are in the same process.")
         place = self._front.join()
-        return SessionKernelClient(place, **{"session": self.session, "parent": self, **options})
+        return SessionKernelClient(self, place, **{"session": self.session, **options})

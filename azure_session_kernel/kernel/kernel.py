@@ -90,13 +90,14 @@ class AzureSessionKernel:
         )
         self._messages = SessionMessages(front, self._requests, self._counts, self._ends, self)
         hinted = HintedMessages(self._messages, self._requests, here.folder, self._takes_files)
-        self._notebook = NotebookSession(here, hinted, self._is_busy)
+        self._notebook = NotebookSession(here, hinted, self.is_busy)
         self._ladder = InterruptLadder(self._notebook, self._requests, self._lanes, self._ends)
         self._magics = MagicCells(front, self._notebook, here.folder, self._messages.last)
         front.start(self._take)
         front.publish("status", {"execution_state": "starting"}, None)
 
-    def _is_busy(self) -> bool:
+    def is_busy(self) -> bool:
+        """Whether requests are under way, here or in the session."""
         return bool(self._requests) or self._requests.strays.any_found
 
     def _takes_files(self) -> bool:

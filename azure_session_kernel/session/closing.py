@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 RESTART_BUDGET_S: Final = 1.5
 STOP_BUDGET_S: Final = 2.0
-#: Where there is time, and how long after an unsure stop there is another one.
+#: Where there is time, and how long after a stop that confirms nothing there is another one.
 LONG_STOP_S: Final = 15.0
 AGAIN_S: Final = 1.0
 #: A stop that is not confirmed by then may not be in time. Most take a tenth of that.
@@ -93,9 +93,9 @@ async def stop_here(opening: Opening, *, unsure: bool) -> None:
     gone = False
     try:
         gone = await within(_stopped(opening, LONG_STOP_S, unsure=unsure), LONG_STOP_S)
-        if unsure:
+        if not gone:
             await asyncio.sleep(AGAIN_S)
-            await within(_stopped(opening, LONG_STOP_S, unsure=True), LONG_STOP_S)
+            gone = await within(_stopped(opening, LONG_STOP_S, unsure=unsure), LONG_STOP_S)
     except asyncio.TimeoutError:
         log.warning("the session could not be stopped in time: its lease stays for the reaper")
     finally:

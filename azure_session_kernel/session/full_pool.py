@@ -106,6 +106,7 @@ class FullPool:
         #: One more waits, for whom it is tried at once.
         self._asked = asyncio.Event()
         self._trying = False
+        self._given_up = False
         self._occupancy, self._counted_at = Occupancy(), 0.0
 
     # -- the task that opens ----------------------------------------------------------------------
@@ -125,7 +126,7 @@ class FullPool:
                     refusal = await _as_full(error, opening)
                 finally:
                     self._trying = False
-                if not self._seats and time.monotonic() - begun > UNASKED_S:
+                if self._given_up or (not self._seats and time.monotonic() - begun > UNASKED_S):
                     raise refusal
                 self._refusal = refusal
                 await self._count(opening)
@@ -137,10 +138,17 @@ class FullPool:
                 with contextlib.suppress(asyncio.TimeoutError):
                     await within(self._asked.wait(), pause_s)
                 self._asked.clear()
+                if self._given_up:
+                    raise refusal
             raise AssertionError("unreachable")
         finally:
             self.is_full.clear()
             self._counted_at = 0.0
+
+    def give_up(self) -> None:
+        """Nobody wants a place any more: the try that is under way is the last."""
+        self._given_up = True
+        self._asked.set()
 
     def _log(self, opening: Opening) -> None:
         limit_s = opening.settings.open_timeout_of(person=opening.scope.kind == "notebook")

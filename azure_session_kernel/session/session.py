@@ -68,6 +68,9 @@ SEND_BUDGET_S: Final = 60.0
 FULL_TRIES: Final = 3
 #: How long closing waits for what it has cancelled, or for files that are far away.
 LET_GO_S: Final = 0.3
+#: How long it waits for answers before that, where nobody will kill this process: a container takes
+#: seconds to start.
+FINISH_S: Final = 10.0
 
 
 class SessionEvents(Protocol):
@@ -505,7 +508,9 @@ class NotebookSession:
 
     async def _let_go(self) -> bool:
         """Nothing of ours goes on. True when a request may still be on its way to the pool."""
-        ours = {task for task in (self._task, *self._calls) if task and not task.done()}
+        if self._here.shared is not None:
+            await self._finish_requests()
+        ours = self._under_way()
         ending = {*ours, *({self._reaping} if self._reaping else ())}
         for task in ending:
             task.cancel()
@@ -518,6 +523,15 @@ class NotebookSession:
             if self._preparing.done() and not _failed(self._preparing):
                 self._opening = self._preparing.result()
         return bool(ours)
+
+    def _under_way(self) -> set[asyncio.Task[Any]]:
+        return {task for task in (self._task, *self._calls) if task and not task.done()}
+
+    async def _finish_requests(self) -> None:
+        """In a process that lives on there is time for answers: then a stop is sure."""
+        self._full.give_up()
+        if ours := self._under_way():
+            await asyncio.wait(ours, timeout=FINISH_S)
 
     async def _end(self, opening: Opening, *, restart: bool, spent_s: float, unsure: bool) -> None:
         try:

@@ -86,8 +86,7 @@ class Front(LiveKernel):
         message["buffers"] = list(buffers)
         if subshell_id is not None:
             message["header"]["subshell_id"] = subshell_id
-        socket = getattr(self.kc, f"{channel}_channel").socket
-        self.kc.session.send(socket, message, buffers=list(buffers) or None)
+        getattr(self.kc, f"{channel}_channel").send(message)
         return message
 
     def ask(

@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from azure_session_kernel.batch import SessionKernelManager
 from azure_session_kernel.cli.try_.runner import AttentiveClient
 
 from ..conftest import PoolOfKind
@@ -24,35 +25,40 @@ WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 _TIMING = re.compile(r"\[\d\d:\d\d&lt;\d\d:\d\d,[^\]]*\]")
 
 
-async def _executed(kernel_name: str) -> Any:
+async def _executed(kernel_name: str, **options: Any) -> Any:
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    client = AttentiveClient(notebook, kernel_name=kernel_name, **PATIENT)
+    client = AttentiveClient(notebook, kernel_name=kernel_name, **options, **PATIENT)
     await client.async_execute()
     return notebook
 
 
-async def _executed_on_both() -> tuple[Any, Any]:
-    there, here = await asyncio.gather(_executed("python3"), _executed("azure-session"))
-    return there, here
+async def _executed_on_all() -> tuple[Any, Any, Any]:
+    there, here, within = await asyncio.gather(
+        _executed("python3"),
+        _executed("azure-session"),
+        _executed("azure-session", kernel_manager_class=SessionKernelManager),
+    )
+    return there, here, within
 
 
 @pytest.fixture(scope="module")
-def executed(request: pytest.FixtureRequest, pool_of_kind: PoolOfKind) -> tuple[Any, Any]:
-    """On ipykernel, and on this kernel."""
+def executed(request: pytest.FixtureRequest, pool_of_kind: PoolOfKind) -> tuple[Any, Any, Any]:
+    """On ipykernel, and on this kernel: as a process, and as a part of this one."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in pool_of_kind(request.module.KIND).env.items():
             patch.setenv(name, value)
-        return asyncio.run(_executed_on_both())
+        return asyncio.run(_executed_on_all())
 
 
 def test_the_notebook_stores_the_same_outputs_and_widget_state_as_on_ipykernel(
-    executed: tuple[Any, Any],
+    executed: tuple[Any, Any, Any],
 ) -> None:
-    there, here = (_stored(notebook) for notebook in executed)
-    assert here == there, difference_between(there, here)
+    there, *both = (_stored(notebook) for notebook in executed)
+    for here in both:
+        assert here == there, difference_between(there, here)
 
 
-def test_the_stored_state_shows_the_widgets_as_they_ended(executed: tuple[Any, Any]) -> None:
+def test_the_stored_state_shows_the_widgets_as_they_ended(executed: tuple[Any, Any, Any]) -> None:
     state = executed[1].metadata.widgets[WIDGET_STATE]["state"].values()
     models = [(one["model_name"], one["state"]) for one in state]
     by_label = {values.get("description"): values for _, values in models}

@@ -15,6 +15,8 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from azure_session_kernel.batch import SessionKernelManager
+
 KERNEL_NAME = "azure-session"
 #: Generous: a cell that takes so long is broken, not slow.
 LIMIT_S = 100.0
@@ -25,6 +27,8 @@ PATIENT: dict[str, Any] = {
     "iopub_timeout": 200,
     "raise_on_iopub_timeout": True,
 }
+#: Of nbclient: with a kernel that is a part of this process.
+WITHOUT_PROCESS: dict[str, Any] = {"kernel_manager_class": SessionKernelManager}
 #: jupyter_client sends SIGTERM when so many seconds have passed since it asked the kernel to end.
 STOPS_WITHIN_S = 100.0
 

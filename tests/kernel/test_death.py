@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from nbclient import NotebookClient
@@ -11,7 +12,7 @@ from nbformat import v4
 
 from ..conftest import RunningPool
 from .conftest import StartKernel
-from .live_kernel import KERNEL_NAME, PATIENT, alive, leases, wait_until
+from .live_kernel import KERNEL_NAME, PATIENT, WITHOUT_PROCESS, alive, leases, wait_until
 
 KILL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 LATER = "import os, threading; threading.Timer(0.2, os._exit, (1,)).start()"
@@ -76,14 +77,17 @@ def test_an_interrupt_that_had_to_kill_fails_one_cell_and_not_the_notebook(
     assert kernel.run("1 + 1").result == "2"
 
 
+@pytest.mark.parametrize("options", [{}, WITHOUT_PROCESS], ids=["process", "no process"])
 @pytest.mark.usefixtures("env")
-def test_nbclient_sees_a_dead_kernel() -> None:
+def test_nbclient_sees_a_dead_kernel(options: dict[str, Any]) -> None:
     """Even where errors are allowed: cells that test what is gone must not pass."""
     cells = ["x = 1", KILL, "print('x' in globals())"]
     notebook = v4.new_notebook(  # type: ignore[no-untyped-call]
         cells=[v4.new_code_cell(one) for one in cells]  # type: ignore[no-untyped-call]
     )
-    client = NotebookClient(notebook, kernel_name=KERNEL_NAME, allow_errors=True, **PATIENT)
+    client = NotebookClient(
+        notebook, kernel_name=KERNEL_NAME, allow_errors=True, **options, **PATIENT
+    )
     with pytest.raises(DeadKernelError):
         client.execute()
     _, killer, later = notebook.cells

@@ -19,6 +19,7 @@ from .live_kernel import (
     KERNEL_NAME,
     LIMIT_S,
     PATIENT,
+    WITHOUT_PROCESS,
     Cell,
     LiveKernel,
     alive,
@@ -307,8 +308,9 @@ def test_an_outage_that_passes_costs_no_output(
 # -- graders --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("options", [{}, WITHOUT_PROCESS], ids=["process", "no process"])
 def test_with_nbgraders_options_only_the_cell_that_takes_too_long_fails(
-    local_pool: RunningPool, monkeypatch: pytest.MonkeyPatch
+    local_pool: RunningPool, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     for name, value in local_pool.env.items():
         monkeypatch.setenv(name, value)
@@ -322,6 +324,7 @@ def test_with_nbgraders_options_only_the_cell_that_takes_too_long_fails(
         timeout_func=lambda cell: 1 if "while" in cell.source else LIMIT_S,
         interrupt_on_timeout=True,
         allow_errors=True,
+        **options,
         **PATIENT,  # nbgrader itself waits 4 s for idle: tests/unit/test_budgets.py
         coalesce_streams=True,  # on busy cores "3" and its line's end can come apart
         error_on_timeout={
