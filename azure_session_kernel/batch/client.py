@@ -48,6 +48,9 @@ class SessionKernelClient(AsyncKernelClient):
     def hb_channel(self) -> Any:
         raise NotImplementedError("A kernel in this process has no heartbeat: ask is_alive().")
 
+    async def execute_interactive(self, *args: Any, **options: Any) -> Any:
+        raise NotImplementedError("It waits for sockets: use execute() and get_iopub_msg().")
+
     @property
     def channels_running(self) -> bool:
         return any(channel.is_alive() for channel in self._place.channels.values())

@@ -33,10 +33,8 @@ from ..kernel.test_outputs import (  # noqa: F401
     test_a_lone_surrogate_arrives_so_that_a_notebook_can_hold_it,
     test_a_message_that_nobody_can_read_is_named_in_its_own_cell,
     test_an_error_aborts_the_cells_that_wait_behind_it,
-    test_completion_is_answered_after_the_running_cell,
     test_late_output_of_a_thread_finds_its_own_cell,
     test_outputs_come_before_the_reply_and_the_reply_before_idle,
-    test_ten_thousand_flushed_prints_arrive_complete_with_the_idle,
 )
 
 

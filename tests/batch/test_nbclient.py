@@ -21,7 +21,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 
 from azure_session_kernel.batch import SessionKernelManager
 
-from ..conftest import RunningPool
+from ..conftest import RunningPool, StartPool
 from ..kernel.live_kernel import KERNEL_NAME, PATIENT, WITHOUT_PROCESS, leases
 from ..kernel.test_life import _sessions
 
@@ -221,6 +221,26 @@ def test_ctrl_c_leaves_no_session(pool: RunningPool) -> None:
     assert process.returncode != 0
     assert _sessions(pool) == before, errors
     assert process.pid not in [lease["pid"] for lease in leases(os.environ)], errors
+
+
+def test_a_pool_full_of_what_a_killed_program_left_is_emptied(
+    start_pool: StartPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before there is a session: nobody else would free a place."""
+    pool = start_pool("--max-sessions", "3")
+    for name, value in pool.env.items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-c", _MANY]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        for _ in range(3):
+            assert killed.stdout.readline() == "started\n"
+        killed.kill()
+    assert len(_sessions(pool)) == 3
+    notebook = notebook_of("numbers = [1, 2]", SUM)
+    client_of(notebook).execute()
+    assert text_of(notebook.cells[1]) == "3\n"
+    assert len(_sessions(pool)) < 3
 
 
 def _open_here() -> list[Mapping[str, Any]]:
