@@ -17,11 +17,13 @@ from ..common.within import within
 from ..wire import (
     REACTIONS,
     EndReason,
+    InterruptOutcome,
     Message,
     Reaction,
     WireError,
     word,
 )
+from ..wire.composed import reply, status
 from ..wire.zmq_messages import ContentUnreadable, decode_frames
 from . import (
     ENVIRONMENT_REPLY,
@@ -33,6 +35,7 @@ from . import (
 )
 from .azure_requests import ApartRequests
 from .death import Death, cause_of_death, oom_kills
+from .held_cells import HeldCells
 from .interpreter_process import InterpreterProcess, environment
 from .log.message_log import MessageLog
 from .read_ahead import ReadAhead
@@ -84,6 +87,7 @@ class Boot:
         self.death: Death | None = None
         self.was_used = False
         """Whether it got anything to run."""
+        self.held = HeldCells(self._hand_over, self._answer_aborted)
         self._delivered: dict[str, None] = {}
         self._environment: dict[str, str] = {}
         self._environment_set = asyncio.Event()
@@ -245,12 +249,13 @@ class Boot:
     # -- messages in ------------------------------------------------------------------------------
 
     def deliver(self, messages: list[Message]) -> tuple[list[str], list[str]]:
-        """Send to the interpreter what was not delivered before.
+        """Send to the interpreter what was not delivered before, each cell in its turn.
 
         :returns: the ``msg_id`` of those that were delivered now, and of the repeats.
         :raises WireError: one of them can't be sent. Nothing was done.
         """
         new = {m.msg_id: m for m in reversed(messages) if m.msg_id not in self._delivered}
+        self.held.check(reversed(new.values()))
         frames = {msg_id: self._frames(message) for msg_id, message in new.items()}
         accepted: list[str] = []
         repeated: list[str] = []
@@ -260,12 +265,30 @@ class Boot:
                 continue
             self.was_used = True
             self._remember(msg_id)
-            if _has_an_end(new[msg_id]):
-                self._ahead.on_work(from_a_person=bool(new[msg_id].content.get("allow_stdin")))
-                self.running.add(msg_id, main_thread=_on_main_thread(new[msg_id]))
-            self._send_frames(new[msg_id].channel, frames[msg_id])
+            if _on_main_thread(new[msg_id]):
+                self.held.add(new[msg_id], frames[msg_id])
+            else:
+                self._hand_over(new[msg_id], frames[msg_id])
             accepted.append(msg_id)
         return accepted, repeated
+
+    def _hand_over(self, message: Message, frames: list[bytes]) -> None:
+        if _has_an_end(message):
+            self._ahead.on_work(from_a_person=bool(message.content.get("allow_stdin")))
+            self.running.add(message.msg_id, main_thread=_on_main_thread(message))
+        self._send_frames(message.channel, frames)
+
+    def _answer_aborted(self, message: Message) -> None:
+        """As ipykernel does, but for the metadata and *busy*, which the kernel sees to."""
+        self.log.append(reply(message, {"status": "aborted"}))
+        self.log.append(status(message, "idle"))
+
+    async def interrupt(self, msg_id: str | None) -> InterruptOutcome:
+        """SIGINT for a request, or for the cell of its burst that has come to run meanwhile.
+
+        :param msg_id: None for whatever runs, or is next to.
+        """
+        return await self.running.interrupt(msg_id and self.held.in_place_of(msg_id))
 
     def _remember(self, msg_id: str) -> None:
         self._delivered[msg_id] = None
@@ -362,6 +385,7 @@ class Boot:
         """It is named in the log. One kept apart is without its content."""
         if not self.apart.take(replace(message, content={})):
             self.log.append_missing(message, sum(map(len, frames)), reason)
+            self.held.follow(replace(message, content={}))
 
     def _take(self, message: Message) -> None:
         if message.channel == "iopub":
@@ -380,6 +404,7 @@ class Boot:
         if message.msg_type in ("iopub_welcome", "shutdown_reply"):
             return
         self.log.append(message)
+        self.held.follow(message)
 
     def _take_answer(self, message: Message) -> None:
         answer = self._asked.get(message.parent_id)

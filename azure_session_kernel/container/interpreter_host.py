@@ -17,6 +17,7 @@ from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
 from ..wire import (
     MAX_READ_S,
+    PIPELINING,
     PROTOCOL_VERSION,
     EndReason,
     Hello,
@@ -40,7 +41,7 @@ UNUSED_WAIT_S: Final = 0.25
 EXIT_GRACE_S: Final = 0.8
 #: One comes with each kernel start; an older one than these is told of another boot instead.
 REMEMBERED_READERS: Final = 1000
-FEATURES: Final = ("interrupt", "restart", "comms", "debugger", "subshells")
+FEATURES: Final = ("interrupt", "restart", "comms", "debugger", "subshells", PIPELINING)
 
 
 class BootMismatch(Exception):
@@ -198,6 +199,8 @@ class InterpreterHost:
         if reader and reader != self._reader:
             if self._reader:
                 self._supersede(self._reader)
+                if self._boot is not None:
+                    self._boot.held.forget()
             self._reader = reader
             for message_log in self._logs():
                 message_log.supersede()
@@ -313,7 +316,7 @@ class InterpreterHost:
 
     async def interrupt(self, boot_id: str, reader: str, msg_id: str | None) -> dict[str, Any]:
         boot = self._claimed(boot_id, reader)
-        return {"boot": boot.id, "outcome": await boot.running.interrupt(msg_id)}
+        return {"boot": boot.id, "outcome": await boot.interrupt(msg_id)}
 
     async def reaction(self, boot_id: str, reader: str, msg_id: str | None) -> dict[str, Any]:
         """To the interrupt before."""

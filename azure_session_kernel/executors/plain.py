@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import uuid
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import Any, Final, Protocol
 
 from ..common.errors import UnexpectedAnswer
 from ..interpreter.history import elsewhere
-from ..wire import JUPYTER_PROTOCOL, Message
+from ..wire import Message
+from ..wire.composed import output, reply, reply_metadata, status
 
 #: What is shown of something that could not be understood.
 EXCERPT_CHARS: Final = 80
 
-_ENGINE: Final = str(uuid.uuid4())
 _NO_EXPRESSIONS: Final = "This pool runs whole cells and can't evaluate expressions afterwards."
 
 
@@ -113,43 +111,6 @@ def ended(request: Message, result: PlainResult, count: int) -> list[Message]:
     return messages
 
 
-def status(request: Message, state: str) -> Message:
-    return output(request, "status", {"execution_state": state})
-
-
-def output(request: Message, msg_type: str, content: dict[str, Any]) -> Message:
-    """Something published under ``request``."""
-    return Message("iopub", _header(msg_type), content, request.header)
-
-
-def reply(request: Message, content: dict[str, Any]) -> Message:
-    """The answer to ``request``, on its own channel."""
-    msg_type = request.msg_type.removesuffix("_request") + "_reply"
-    return Message(request.channel, _header(msg_type), content, request.header)
-
-
-def question(request: Message, prompt: str, *, password: bool = False) -> Message:
-    """An ``input_request`` to the front end that sent the cell ``request``."""
-    content = {"prompt": prompt, "password": password}
-    return Message("stdin", _header("input_request"), content, request.header)
-
-
-def answer(question: Message, value: str) -> Message:
-    """The ``input_reply`` to an ``input_request``."""
-    return Message("stdin", _header("input_reply"), {"value": value}, question.header)
-
-
-def _header(msg_type: str) -> dict[str, Any]:
-    return {
-        "msg_id": uuid.uuid4().hex,
-        "msg_type": msg_type,
-        "session": "azure-session-kernel",
-        "username": "",
-        "date": datetime.now(timezone.utc).isoformat(),
-        "version": JUPYTER_PROTOCOL,
-    }
-
-
 def _reply_content(request: Message, failure: Failure | None, count: int) -> dict[str, Any]:
     content = {"execution_count": count, "user_expressions": {}, "payload": []}
     if failure is not None:
@@ -161,16 +122,6 @@ def _reply_content(request: Message, failure: Failure | None, count: int) -> dic
         name: {"status": "error", **error.as_content()} for name in names
     }
     return {"status": "ok", **content}
-
-
-def reply_metadata(content: dict[str, Any]) -> dict[str, Any]:
-    """What ipykernel adds to a reply, for ipyparallel."""
-    return {
-        "started": datetime.now(timezone.utc).isoformat(),
-        "dependencies_met": True,
-        "engine": _ENGINE,
-        "status": content["status"],
-    }
 
 
 def _image(request: Message, data: str) -> Message:

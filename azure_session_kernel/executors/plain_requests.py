@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..wire import Message
-from .plain import output, reply, status
+from ..wire.composed import output, reply, status
 
 NO_DEBUGGER: Final = "There is no debugger for this kind of pool: it runs whole cells only."
 NO_SUBSHELLS: Final = "There are no subshells for this kind of pool: it runs one cell at a time."

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..common.errors import InternalError, SessionKernelError
-from ..executors.plain import reply_metadata
 from ..wire import Message
+from ..wire.composed import reply_metadata
 from .execution_counts import Counts
 from .front_end import FrontEnd
 from .lanes import Lanes

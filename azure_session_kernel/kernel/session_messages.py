@@ -7,9 +7,9 @@ import logging
 from typing import Any, Final
 
 from ..common.errors import SessionKernelError
-from ..executors.plain import answer, output
 from ..session.loss_errors import no_reply, not_answered
 from ..wire import RECEIVABLE, Gap, Hello, Message, Oversized
+from ..wire.composed import answer, output
 from ..wire.json_text import is_whole
 from .execution_counts import Counts
 from .front_end import FrontEnd

@@ -24,6 +24,7 @@ out of one numbered *log* per boot, read as newline-delimited JSON by ``POST /ju
 
 from __future__ import annotations
 
+from .after import AFTER, PIPELINING, After, after_of
 from .hello import (
     ARGUMENT,
     MAX_ARGUMENTS,
@@ -82,6 +83,7 @@ from .words import (
 )
 
 __all__ = [
+    "AFTER",
     "ARGUMENT",
     "CHANNELS",
     "INTERRUPT_OUTCOMES",
@@ -98,12 +100,14 @@ __all__ = [
     "MAX_VARIABLES",
     "MAX_VARIABLES_CHARS",
     "PART_BYTES",
+    "PIPELINING",
     "PROTOCOL_VERSION",
     "REACTIONS",
     "RECEIVABLE",
     "RESTART_REASONS",
     "SENDABLE",
     "VARIABLE",
+    "After",
     "BeyondDecoder",
     "BootEnded",
     "EndOfRead",
@@ -123,6 +127,7 @@ __all__ = [
     "RestartReason",
     "Superseded",
     "WireError",
+    "after_of",
     "decode_line",
     "dump",
     "encode_line",

@@ -36,9 +36,9 @@ from ...wire import (
     Message,
     Reaction,
 )
+from ...wire.composed import status
 from ..base import ExecutorEvents
 from ..log_reader import lost, taken
-from ..plain import status
 from .azure import LIMIT_S, PASSES, BuiltinPool, Execution
 from .code import carrying, said
 from .delivery import MAX_CODE_CHARS, Delivery, is_for_beside

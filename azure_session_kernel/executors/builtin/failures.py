@@ -15,8 +15,9 @@ from ...common.errors import (
     UnexpectedAnswer,
 )
 from ...wire import Message
+from ...wire.composed import reply, status
 from ..log_reader import lost
-from ..plain import PlainResult, ended, reply, status
+from ..plain import PlainResult, ended
 from .azure import LIMIT_S, Execution
 from .delivery import Delivery
 

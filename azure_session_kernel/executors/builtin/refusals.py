@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ...wire import Message
-from ..plain import reply, status
+from ...wire.composed import reply, status
 from ..plain_requests import refusal
 
 NO_DEBUGGER: Final = (

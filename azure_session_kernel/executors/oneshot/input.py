@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...wire import Message
+from ...wire.composed import question
 from ..base import STDIN
-from ..plain import question
 
 _GETPASS: Final = "getpass"
 #: Statements whose expressions run once.
