@@ -268,6 +268,7 @@ class Boot:
             if _on_main_thread(new[msg_id]):
                 self.held.add(new[msg_id], frames[msg_id])
             else:
+                self.held.note_control(new[msg_id])
                 self._hand_over(new[msg_id], frames[msg_id])
             accepted.append(msg_id)
         return accepted, repeated

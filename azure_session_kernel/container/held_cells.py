@@ -12,13 +12,14 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from ..wire import After, Message, WireError, after_of
+from ..wire import ABORTS_WAITING, After, Message, WireError, after_of
 
 #: A cell may come so many after the one that it names, of those that have ended.
 REMEMBERED: Final = 1000
 MOST_WAITING: Final = 1000
-#: So long after its idle a cell's reply may come; without one, it has failed.
-REPLY_GRACE_S: Final = 4.0
+#: So long after its idle a cell's reply may come; without one, it has failed. Longer than a kernel
+#: waits, so that what is said of those behind it comes when it is over there.
+REPLY_GRACE_S: Final = 10.0
 
 
 class HeldCells:
@@ -40,6 +41,8 @@ class HeldCells:
         #: Whether each has failed. The aborted have: whatever hangs on them is aborted, too.
         self._ended: OrderedDict[str, bool] = OrderedDict()
         self._next: dict[str, str] = {}
+        self._aborting: set[str] = set()
+        self._aborted: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -68,20 +71,31 @@ class HeldCells:
         self._waiting.append((message, frames, after))
         self._go_on()
 
+    def note_control(self, message: Message) -> None:
+        """As in ipykernel, a cell that fails on the control channel aborts those of the shell."""
+        if message.metadata.get(ABORTS_WAITING) is True:
+            self._aborting.add(message.msg_id)
+
     def _go_on(self) -> None:
         while self._waiting:
             message, frames, after = self._waiting[0]
             if after is not None and after.msg_id in self._open:
                 return
             self._waiting.popleft()
-            if after is not None and after.unless_error and self._ended.get(after.msg_id, True):
+            if message.msg_id in self._aborted or self._forbids(after):
+                self._aborted.discard(message.msg_id)
                 self._abort(message)
                 self._end(message.msg_id, failed=True)
             else:
                 self._deliver(message, frames)
 
+    def _forbids(self, after: After | None) -> bool:
+        return after is not None and after.unless_error and self._ended.get(after.msg_id, True)
+
     def follow(self, message: Message) -> None:
         """Learn from what the interpreter sends; called once that is in the log."""
+        if message.channel == "control" and message.parent_id in self._aborting:
+            self._follow_control(message)
         cell = self._open.get(message.parent_id)
         if cell is None:
             return
@@ -94,6 +108,14 @@ class HeldCells:
                 loop.call_later(REPLY_GRACE_S, self._over, message.parent_id, True)
         if "failed" in cell and "idle" in cell:
             self._over(message.parent_id, cell["failed"])
+
+    def _follow_control(self, reply: Message) -> None:
+        self._aborting.discard(reply.parent_id)
+        if reply.content.get("status") != "error":
+            return
+        for message, *_ in self._waiting:
+            if message.msg_type == "execute_request":
+                self._aborted.add(message.msg_id)
 
     def _over(self, msg_id: str, failed: bool) -> None:
         if msg_id in self._open:

@@ -24,7 +24,7 @@ out of one numbered *log* per boot, read as newline-delimited JSON by ``POST /ju
 
 from __future__ import annotations
 
-from .after import AFTER, PIPELINING, After, after_of
+from .after import ABORTS_WAITING, AFTER, PIPELINING, After, after_of
 from .hello import (
     ARGUMENT,
     MAX_ARGUMENTS,
@@ -83,6 +83,7 @@ from .words import (
 )
 
 __all__ = [
+    "ABORTS_WAITING",
     "AFTER",
     "ARGUMENT",
     "CHANNELS",

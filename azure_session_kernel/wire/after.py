@@ -10,6 +10,8 @@ from .json_text import WireError, object_at, text_at
 
 #: In a cell's metadata.
 AFTER: Final = "azure_session_kernel.after"
+#: In the metadata of a cell on the control channel: its error aborts the cells that wait.
+ABORTS_WAITING: Final = "azure_session_kernel.aborts_waiting"
 #: The feature of a hello that says that the adapter reads it.
 PIPELINING: Final = "pipelining"
 
