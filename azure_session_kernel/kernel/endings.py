@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 from ..common.errors import InternalError, SessionKernelError
@@ -44,8 +43,11 @@ class Endings:
         self._undelivered = ""
 
     def begin(self, request: Request) -> None:
+        comm, request.comm_before = request.comm_before, None
+        behind_comm = comm is not None and not comm.over.is_set()
+        request.says_busy_itself = request.is_comm or behind_comm
         self._requests.add(request)
-        if not request.is_comm:  # of which the session says when it begins
+        if not request.says_busy_itself:
             self._front.busy(request)
 
     def finish(self, request: Request) -> None:
@@ -55,6 +57,7 @@ class Endings:
             if request.stops_queue:
                 self._take_arrived()
                 self._lanes.abort_cells_behind(request)
+            self._begun_here(request)
             if request.reply is not None:
                 self._reply(request, request.reply)
             self._front.idle(request)
@@ -70,6 +73,7 @@ class Endings:
             work.cancel()
         if request.notice is not None:
             request.notice.remove()
+        request.ended_with = error
         self.answer(request, error)
         self.finish(request)
 
@@ -84,15 +88,14 @@ class Endings:
     def abort(self, request: Request) -> None:
         """A cell before it in the queue failed."""
         self._front.busy(request)
-        aborted = {"status": "aborted"}
-        reply = Message("shell", {"msg_type": "execute_reply"}, aborted)
-        self._front.reply(request, replace(reply, metadata=reply_metadata(aborted)))
+        self._front.reply(request, _as_aborted({"msg_type": "execute_reply"}))
         self._front.idle(request)
         request.on(Event.ENDED)
 
     def answer(self, request: Request, error: SessionKernelError) -> None:
         """The ``error`` output and the reply have the same fields (docs/design.md rule 6)."""
         content = {"status": "error", **error.as_content()}
+        self._begun_here(request)
         if request.is_execute:
             content |= self._publish_error(request, error)
         if request.message.msg_type == "debug_request":
@@ -101,11 +104,13 @@ class Endings:
             if str(error) != self._undelivered:  # widgets send many of them
                 log.warning("a %s was not delivered: %s", request.message.msg_type, error)
             self._undelivered = str(error)
-            self._front.busy(request)
         if request.message.msg_type.endswith("_request"):
             request.reply = Message(request.channel, {"msg_type": request.reply_type}, content)
 
     def _reply(self, request: Request, reply: Message) -> None:
+        if request.after is not None and reply.content.get("status") == "aborted":
+            self._counts.take_back(request)
+            reply = _as_aborted(reply.header)
         try:
             self._front.reply(request, reply)
         except Exception as error:
@@ -113,6 +118,12 @@ class Endings:
             self.answer(request, reply_missing(not_passed_on(reply, error)))
             if request.reply is not None:
                 self._front.reply(request, request.reply)
+
+    def _begun_here(self, request: Request) -> None:
+        """Before the rest of what is said of it."""
+        if request.says_busy_itself and not request.busy:
+            self._front.busy(request)
+            request.busy = True
 
     def _publish_error(self, request: Request, error: SessionKernelError) -> dict[str, Any]:
         """The outputs of a cell that failed here; what its reply has besides the error."""
@@ -124,6 +135,11 @@ class Endings:
                 self._front.publish("execute_input", shown, header)
             self._front.publish("error", error.as_content(), header)
         return {"execution_count": count, "user_expressions": {}, "payload": []}
+
+
+def _as_aborted(header: dict[str, Any]) -> Message:
+    content = {"status": "aborted"}
+    return Message("shell", header, content, metadata=reply_metadata(content))
 
 
 def internal(error: Exception) -> InternalError:

@@ -37,6 +37,10 @@ class Counts:
         if request.is_execute and not request.message.content.get("silent"):
             request.elsewhere, self._ended_here = tuple(self._ended_here), []
 
+    def take_back(self, request: Request) -> None:
+        """It was not run: the session has not heard of them."""
+        self._ended_here[:0], request.elsewhere = request.elsewhere, ()
+
     def heard(self, request: Request | None, count: int) -> None:
         """The session has begun a cell under that number."""
         self._session = count

@@ -65,7 +65,7 @@ class HintedMessages:
             await asyncio.wait({self._looking})
         await self._events.drained()
 
-    def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
+    def on_boot_over(self, boot: str, error: SessionKernelError, *, complete: bool) -> bool:
         """Its answer is wanted at once: what waits for a look goes without."""
         if self._looking is not None:
             self._looking.cancel()
@@ -75,12 +75,12 @@ class HintedMessages:
             if waiting.hint is not None:
                 self._given_up.add(waiting.hint)
             waiting.deliver(waiting.value)
-        return self._events.on_boot_over(boot, error)
+        return self._events.on_boot_over(boot, error, complete=complete)
 
     def _hint_for(self, message: Message) -> UploadHint | None:
         if message.msg_type not in ("error", "execute_reply") or "ename" not in message.content:
             return None
-        request = self._requests.get(message.parent_id)
+        request = self._requests.find(message.parent_id)
         if request is None or not request.is_execute or not self._takes_files():
             return None
         return request.hint

@@ -36,6 +36,7 @@ from ..session.session import NotebookSession
 from ..session.surroundings import Surroundings
 from ..wire import Message
 from ..wire.kernel_info import kernel_info
+from .ahead import CellsAhead
 from .comms import CommQueue
 from .endings import Endings, internal
 from .execution_counts import Counts
@@ -88,7 +89,17 @@ class AzureSessionKernel:
         self._ends = Endings(
             front, self._requests, self._lanes, self._counts, front.take_arrived, self._on_ended
         )
-        self._messages = SessionMessages(front, self._requests, self._counts, self._ends, self)
+        self._ahead = CellsAhead(
+            lambda: self._notebook,
+            self._lanes,
+            self._requests,
+            self._comms,
+            self._counts,
+            self._ends,
+        )
+        self._messages = SessionMessages(
+            front, self._requests, self._counts, self._ends, self, self._ahead
+        )
         hinted = HintedMessages(self._messages, self._requests, here.folder, self._takes_files)
         self._notebook = NotebookSession(here, hinted, self.is_busy)
         self._ladder = InterruptLadder(self._notebook, self._requests, self._lanes, self._ends)
@@ -124,10 +135,14 @@ class AzureSessionKernel:
         match request.message.msg_type:
             case "comm_open" | "comm_msg" | "comm_close":
                 # ipykernel decides whether a running cell lets them pass.
-                self._comms.put(request)
+                line = self._lanes.main() if request.on_main_thread else []
+                unsent = [one for one in line if not one.sent.is_set()]
+                self._comms.put(request, unsent[-1] if unsent else None)
             case _:
                 request.comms_before = self._comms.taken
+                request.comm_before = self._comms.last if request.on_main_thread else None
                 self._lanes.put(request)
+                self._ahead.look()
 
     def _on_control(self, request: Request) -> None:
         """What is answered here never waits for the session (docs/design.md rule 7)."""
@@ -142,13 +157,19 @@ class AzureSessionKernel:
     # -- a request's life -------------------------------------------------------------------------
 
     async def _handle(self, request: Request) -> None:
-        """Answer it, and wait until it is over. Ends normally however the request ends."""
+        """Answer it, and wait until it is over. Ends normally however the request ends.
+
+        The turn of a cell that was sent ahead has perhaps begun, and ended.
+        """
+        if request.over.is_set():
+            return
         if request.state is State.ABORTED:
             self._ends.abort(request)
         elif request.message.msg_type in ("connect_request", "shutdown_request"):
             await asyncio.wait({self._answering.start(self._answer_here(request))})
         else:
-            self._ends.begin(request)
+            if request.has_its_turn_to_come:
+                self._ends.begin(request)
             self._ends.working[request.msg_id] = self._tasks.start(self._work_on(request))
             await request.over.wait()
 
@@ -156,6 +177,9 @@ class AzureSessionKernel:
         """Whatever fails, the request is answered: others wait behind it."""
         WAITER.set(waiter_of(request, self._front, START_BUDGET_S))
         try:
+            if request.after is not None and await self._ahead.settled(request):
+                self._ends.working.pop(request.msg_id, None)
+                return
             magic = find_magic(request.message)
             if request.message.msg_type == "kernel_info_request":
                 await self._answer_kernel_info(request)
@@ -188,12 +212,13 @@ class AzureSessionKernel:
 
     async def _send_comms(self, requests: list[Request]) -> None:
         for request in requests:
-            self._requests.add(request)
+            self._ends.begin(request)
         try:
             await self._send(requests)
         except Exception as error:
             self.log.exception("comm messages failed")
             self._ends.fail_all(requests, internal(error))
+        self._ahead.look()
 
     async def _send(self, requests: list[Request]) -> None:
         """Failure, and being cancelled by an interrupt, end the requests."""
@@ -223,6 +248,7 @@ class AzureSessionKernel:
                     self._ends.fail(request, request.boot_over)
                     if request.is_execute:
                         self._notebook.told(request.boot)
+            self._ahead.look()
         finally:
             for request in requests:
                 self._ends.working.pop(request.msg_id, None)
@@ -255,6 +281,7 @@ class AzureSessionKernel:
     # -- the end of the variables -----------------------------------------------------------------
 
     def _on_ended(self, request: Request) -> None:
+        self._ahead.begin_next()
         if request.is_execute:
             # Whoever ends a cell may take note of a loss just after that.
             asyncio.get_running_loop().call_soon(self._end_with_the_variables)
@@ -316,7 +343,7 @@ class AzureSessionKernel:
         await self.close_session()
         if self._answering:
             await asyncio.wait(self._answering, timeout=ANSWER_S)
-        for tasks in (self._tasks, self._answering, self._inputs):
+        for tasks in (self._tasks, self._answering, self._inputs, self._ahead):
             await tasks.aclose(LET_GO_S)
 
     # -- kernel_info ------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from ..common.owned_tasks import OwnedTasks
-from .request_states import Event
+from ..session.loss_errors import perhaps_begun
+from .request_states import Event, State
 from .requests import Request
 
 log = logging.getLogger(__name__)
@@ -43,26 +44,38 @@ class Lanes:
         queue = self._queues[lane]
         while queue:
             try:
-                await self._handle(queue.popleft())
+                await self._handle(queue[0])
             except Exception:
                 log.exception("a request was not answered")
+            queue.popleft()
         del self._queues[lane]
+
+    def main(self) -> list[Request]:
+        """The line of the main shell: the request whose turn it is, and those behind it."""
+        return [one for one in self._queues.get(("shell", None), ()) if not one.over.is_set()]
 
     def abort_cells_behind(self, request: Request) -> None:
         """Mark the cells that wait behind ``request``. As in ipykernel, a cell that fails on the
         control channel aborts those of the shell channel.
+
+        The session aborts those that were sent ahead, when it has ended the cell. Where the cell
+        has ended here instead, nobody knows whether they run.
         """
         for other in self._queues.get(_lane(request, "shell"), ()):
-            if other.is_execute:
+            if other.is_execute and other.state in (State.WAITING, State.ABORTED):
                 other.on(Event.ABORTED)
+            elif other.is_ahead:
+                other.expects_abort = True
+                if request.state is not State.IDLE and request.ended_with is not None:
+                    other.doomed = other.doomed or perhaps_begun(request.ended_with)
 
     def take_cells_behind(self, request: Request) -> list[Request]:
         """Remove the cells that wait behind ``request``; other requests keep their place."""
         queue = self._queues.get(_lane(request), deque())
-        waiting = list(queue)
-        queue.clear()
-        queue.extend(other for other in waiting if not other.is_execute)
-        return [other for other in waiting if other.is_execute]
+        taken = [one for one in queue if one.is_execute and one.has_its_turn_to_come]
+        for one in taken:
+            queue.remove(one)
+        return taken
 
 
 def _lane(request: Request, channel: str = "") -> Lane:

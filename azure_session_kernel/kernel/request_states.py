@@ -2,13 +2,19 @@
 
 ::
 
+              ╭──────────────── returned ────────────────╮
+              │                                          │
+           WAITING ─sent ahead─▶ AHEAD ─arrived─▶ AHEAD_SENT      then begun: SENDING, SENT
+
     WAITING ─begun─▶ HERE ─addressed─▶ SENDING ─arrived─▶ SENT ─heard─▶ STARTED ─idle─▶ IDLE
      │                │                   │                │              │              │
   aborted             │                   │                │              │              │
      ▼                ▼                   ▼                ▼              ▼              ▼
     ABORTED ─ended─▶ OVER ◀─ended─────────┴────────────────┴──────────────┴──────────────┘
 
-An ABORTED one begins as a WAITING one does, where an interrupt ends it first. Rules:
+A cell may be sent while one before it runs (``ahead.py``): it is AHEAD until its turn comes, and
+WAITING again, or HERE, when it was not delivered. An ABORTED one begins as a WAITING one does,
+where an interrupt ends it first. Rules:
 
 1. What a state does not name is a fault of this kernel, and raises ``IllegalTransition``.
 2. What a session says is never one: it may name a request before it was sent there, and again when
@@ -33,6 +39,10 @@ class State(Enum):
     WAITING = auto()
     #: The same, and a cell before it has failed.
     ABORTED = auto()
+    #: On its way to the boot in which a cell before it runs; its turn has not come.
+    AHEAD = auto()
+    #: There, and its turn has not come.
+    AHEAD_SENT = auto()
     #: Its turn has come; the session has not been chosen, or need not be.
     HERE = auto()
     #: On its way to a boot.
@@ -50,6 +60,10 @@ class State(Enum):
 class Event(Enum):
     #: A cell before it in the queue failed.
     ABORTED = auto()
+    #: It is sent, and its turn has not come.
+    SENT_AHEAD = auto()
+    #: It was not delivered.
+    RETURNED = auto()
     #: Its turn has come.
     BEGUN = auto()
     #: The boot is known that it is sent to.
@@ -67,7 +81,20 @@ class Event(Enum):
 NEXT: Final[Mapping[State, Mapping[Event, State]]] = {
     State.WAITING: {
         Event.ABORTED: State.ABORTED,
+        Event.SENT_AHEAD: State.AHEAD,
         Event.BEGUN: State.HERE,
+        Event.ENDED: State.OVER,
+    },
+    State.AHEAD: {
+        Event.RETURNED: State.WAITING,
+        Event.BEGUN: State.SENDING,
+        Event.ARRIVED: State.AHEAD_SENT,
+        Event.ENDED: State.OVER,
+    },
+    State.AHEAD_SENT: {
+        Event.RETURNED: State.WAITING,
+        Event.BEGUN: State.SENT,
+        Event.ARRIVED: State.AHEAD_SENT,
         Event.ENDED: State.OVER,
     },
     State.ABORTED: {
@@ -82,6 +109,7 @@ NEXT: Final[Mapping[State, Mapping[Event, State]]] = {
         Event.ENDED: State.OVER,
     },
     State.SENDING: {
+        Event.RETURNED: State.HERE,
         Event.ADDRESSED: State.SENDING,
         Event.ARRIVED: State.SENT,
         Event.HEARD: State.STARTED,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ..common.errors import SessionKernelError
 from ..executors.base import STDIN
 from ..interpreter.history import ELSEWHERE
-from ..wire import Message
+from ..wire import ABORTS_WAITING, AFTER, After, Message
 from .magics.missing import UploadHint
 from .request_states import Event, State, following
 from .unawaited import Strays
@@ -40,13 +40,21 @@ class Request:
     :ivar state: where it is in its life (``request_states.py``); ``on`` alone changes it.
     :ivar boot: the boot it was sent to, or "" before it was sent.
     :ivar boot_over: why that boot gives no more answers.
+    :ivar ended_with: the error with which it was ended here, if it was.
     :ivar busy: the session has said that it works on it.
+    :ivar says_busy_itself: busy is shown when the session says so, and not when its turn comes:
+        comm messages may come before it there.
     :ivar interrupted_at: when that was last asked for here.
     :ivar signalled_at: of its last SIGINT: when the session confirmed that, and until then, when
         that was asked of it.
     :ivar spoke: it has printed, displayed or asked something since.
     :ivar rest: what is sent of the cell when its first line is a magic of the kernel itself.
     :ivar comms_before: how many comm messages came before it, which are sent first.
+    :ivar comm_before: the last of them, until its turn comes.
+    :ivar behind: the request behind which a comm message is sent (``comms.py``).
+    :ivar after: the condition on which it was sent ahead of its turn (``ahead.py``).
+    :ivar doomed: it was, and what becomes of it there can't be learned any more: its error.
+    :ivar expects_abort: it was, and the session aborts it.
     :ivar has_asked: its code has called ``input()``.
     :ivar stdin: what ``%%stdin`` gives the cell when it starts.
     :ivar lines: what it gives the cell's questions, instead of asking the front end.
@@ -65,12 +73,19 @@ class Request:
     boot: str = ""
     boot_over: SessionKernelError | None = None
     reply: Message | None = None
+    ended_with: SessionKernelError | None = None
     busy: bool = False
+    says_busy_itself: bool = False
     input_published: bool = False
     comms_before: int = 0
+    comm_before: Request | None = None
     interrupted_at: float | None = None
     signalled_at: float | None = None
     spoke: bool = False
+    behind: Request | None = None
+    after: After | None = None
+    doomed: SessionKernelError | None = None
+    expects_abort: bool = False
     has_asked: bool = False
     rest: str | None = None
     stdin: str | None = None
@@ -88,6 +103,8 @@ class Request:
         self.state = following(self.state, event)
         if event in (Event.ARRIVED, Event.HEARD):
             self.sent.set()
+        if event is Event.RETURNED:
+            self.sent.clear()
         if event is Event.ENDED:
             self.over.set()
 
@@ -98,6 +115,35 @@ class Request:
     @property
     def started(self) -> bool:
         return self.state in (State.STARTED, State.IDLE)
+
+    @property
+    def has_free_way(self) -> bool:
+        """What it was behind is in the session, or over."""
+        return self.behind is None or self.behind.sent.is_set() or self.behind.over.is_set()
+
+    async def is_free(self) -> None:
+        """Until it has a free way."""
+        while self.behind is not None and not self.has_free_way:
+            waits = [
+                asyncio.ensure_future(one.wait()) for one in (self.behind.sent, self.behind.over)
+            ]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+        self.behind = None
+
+    @property
+    def is_ahead(self) -> bool:
+        """Sent, and its turn has not come."""
+        return self.state in (State.AHEAD, State.AHEAD_SENT)
+
+    @property
+    def has_its_turn_to_come(self) -> bool:
+        return self.is_ahead or self.state in (State.WAITING, State.ABORTED)
+
+    @property
+    def is_doomed(self) -> bool:
+        return self.doomed is not None
 
     @property
     def msg_id(self) -> str:
@@ -126,21 +172,23 @@ class Request:
         return self.message.msg_type.removesuffix("_request") + "_reply"
 
     @property
-    def stops_queue(self) -> bool:
-        """An error that aborts the cells waiting behind it (``stop_on_error``)."""
+    def aborts_others(self) -> bool:
+        """Its error, if it has one, aborts the cells waiting behind it (``stop_on_error``)."""
         content = self.message.content
-        return (
-            self.is_execute
-            and self.reply is not None
-            and self.reply.content.get("status") == "error"
-            and not content.get("silent", False)
-            and bool(content.get("stop_on_error", True))
-        )
+        silent = content.get("silent", False)
+        return self.is_execute and not silent and bool(content.get("stop_on_error", True))
+
+    @property
+    def stops_queue(self) -> bool:
+        """It has such an error."""
+        failed = self.reply is not None and self.reply.content.get("status") == "error"
+        return failed and self.aborts_others
 
     @property
     def for_session(self) -> Message:
-        """Which cells an error aborts is decided here, in the lanes: a cell that was interrupted
-        while the network was down ends here before it ends there, and would abort the next one.
+        """Which cells an error aborts the interpreter does not decide: a cell that was interrupted
+        while the network was down ends here before it ends there, and would abort the next one. The
+        lanes do, and of cells that were sent ahead, the session (``after``).
         """
         if not self.is_execute:
             return self.message
@@ -154,6 +202,10 @@ class Request:
             metadata = {**metadata, STDIN: self.stdin}
         if self.elsewhere:
             metadata = {**metadata, ELSEWHERE: list(self.elsewhere)}
+        if self.after is not None:
+            metadata = {**metadata, AFTER: self.after.as_json()}
+        elif self.channel == "control" and self.aborts_others:
+            metadata = {**metadata, ABORTS_WAITING: True}
         return replace(self.message, content=content, metadata=metadata)
 
     @property
@@ -192,16 +244,19 @@ class RequestTable:
     """The requests under way, and the headers of recent ones.
 
     :ivar strays: those that are under way in the session only.
+    :ivar ahead: those that were sent, and whose turn has not come.
     """
 
     def __init__(self) -> None:
         self.strays = Strays()
+        self.ahead: dict[str, Request] = {}
         self._open: dict[str, Request] = {}
         self._headers: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def add(self, request: Request) -> None:
         """Its turn has come."""
         request.on(Event.BEGUN)
+        self.ahead.pop(request.msg_id, None)
         self._open[request.msg_id] = request
         self._headers[request.msg_id] = request.message.header
         while len(self._headers) > REMEMBERED:
@@ -209,6 +264,10 @@ class RequestTable:
 
     def get(self, msg_id: str) -> Request | None:
         return self._open.get(msg_id)
+
+    def find(self, msg_id: str) -> Request | None:
+        """Also one that was sent ahead."""
+        return self._open.get(msg_id) or self.ahead.get(msg_id)
 
     def header(self, msg_id: str) -> dict[str, Any] | None:
         """The header of a request of this kernel, under way or over; None for a stranger's."""

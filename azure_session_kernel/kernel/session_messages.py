@@ -11,6 +11,7 @@ from ..session.loss_errors import no_reply, not_answered
 from ..wire import RECEIVABLE, Gap, Hello, Message, Oversized
 from ..wire.composed import answer, output
 from ..wire.json_text import is_whole
+from .ahead import CellsAhead
 from .execution_counts import Counts
 from .front_end import FrontEnd
 from .last_outputs import ShownLast
@@ -42,15 +43,16 @@ class SessionMessages:
         counts: Counts,
         ends: EndsRequests,
         inputs: AnswersInput,
+        ahead: CellsAhead,
     ) -> None:
         self.counts = counts
         self.last = ShownLast()
         self._front, self._requests = front, requests
-        self._ends, self._inputs = ends, inputs
+        self._ends, self._inputs, self._ahead = ends, inputs, ahead
 
     def on_hello(self, hello: Hello) -> None:
         self.counts.on_hello(hello.boot, hello.execution_count)
-        others = [msg_id for msg_id in hello.running if self._requests.get(msg_id) is None]
+        others = [msg_id for msg_id in hello.running if self._requests.find(msg_id) is None]
         self._requests.strays.found(hello.boot, others)
 
     def on_message(self, message: Message) -> None:
@@ -61,9 +63,9 @@ class SessionMessages:
             case _, "status":
                 state = message.content.get("execution_state")
                 if request is not None and state == "busy":
-                    # Only the session knows when it comes to a comm message, and when a cell's busy
-                    # is to be said again. Its first one has been said here.
-                    if request.is_comm or request.busy:
+                    # Only the session knows when it comes to a comm message, and what is behind it,
+                    # and when a cell's busy is to be said again. Its first one has been said here.
+                    if request.says_busy_itself or request.busy:
                         self._front.busy(request)
                     request.busy = True
                 if state == "idle":
@@ -182,8 +184,9 @@ class SessionMessages:
             content = {"data": {"text/plain": text}, "metadata": {}, "transient": {}}
             self._front.publish("display_data", content, header)
 
-    def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
+    def on_boot_over(self, boot: str, error: SessionKernelError, *, complete: bool) -> bool:
         self._requests.strays.none_in(boot)
+        self._ahead.on_boot_over(boot, error, complete=complete)
         requests = self._requests.sent_to(boot)
         arrived = [request for request in requests if request.sent.is_set()]
         for request in requests:

@@ -90,6 +90,16 @@ def lost_while_idle(cause: str) -> SessionLost:
     return error
 
 
+def perhaps_begun(error: SessionKernelError) -> ExecutionUnknown:
+    """Of a cell that was sent behind one that runs. :param error: why no more is known."""
+    return ExecutionUnknown(
+        "This cell had been sent to the session when the cell before it came to its end here. "
+        "It is not known whether it has run.",
+        cause=error.what,
+        fix="Look at the variables it sets before you run it again.",
+    )
+
+
 def shutting_down() -> SessionLost:
     return SessionLost("The kernel is shutting down. This cell was not run.")
 

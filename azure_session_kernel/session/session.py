@@ -33,7 +33,7 @@ from ..common.within import within
 from ..executors.base import Executor
 from ..transfer.upload_first import upload_first
 from ..transfer.uploads import Uploads
-from ..wire import BootEnded, Gap, Hello, InterruptOutcome, Message, Oversized, Reaction
+from ..wire import PIPELINING, BootEnded, Gap, Hello, InterruptOutcome, Message, Oversized, Reaction
 from .boot_deaths import Deaths
 from .closing import ask_for_new_boot, keep, stop, stop_here
 from .full_pool import FullPool
@@ -86,8 +86,10 @@ class SessionEvents(Protocol):
     async def drained(self) -> None:
         """Until the front ends have taken most of what was published."""
 
-    def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
+    def on_boot_over(self, boot: str, error: SessionKernelError, *, complete: bool) -> bool:
         """Requests that were sent to ``boot`` get no more answers, for this reason.
+
+        :param complete: it has said all that it had to say.
 
         True when a cell was among them, so that the user knows.
         """
@@ -312,6 +314,21 @@ class NotebookSession:
                     self._variables.told()  # with the rest of it
                 raise
             return
+
+    def pipelines(self, boot: str) -> bool:
+        """Whether ``boot`` runs, and takes cells behind one that is not over."""
+        hello = self.hello
+        return hello is not None and hello.boot == boot and PIPELINING in hello.features
+
+    async def send_ahead(self, boot: str, messages: Sequence[Message]) -> None:
+        """Deliver cells behind one that runs in ``boot``, and to no other boot.
+
+        :raises SessionKernelError: as ``send`` does. What it says of the session, that cell tells.
+        """
+        opening = self._opening
+        if opening is None or not self.pipelines(boot):
+            raise shutting_down()
+        await self._call(opening.executor.send(boot, messages, self._budget(SEND_BUDGET_S)))
 
     def _may_have_moved(self, opening: Opening, boot: str) -> None:
         """A local pool that is out of reach is looked for anew by the next request."""
@@ -576,7 +593,7 @@ class NotebookSession:
             else:
                 self.begin()
         self._variables.gone_because(ended.cause)
-        self._tell_gone(boot, error)
+        self._tell_gone(boot, error, complete=True)
 
     def on_failure(self, boot: str, error: SessionKernelError) -> None:
         log.info("reading from boot %s ended: %s", boot, error)
@@ -588,19 +605,19 @@ class NotebookSession:
             # Else nobody has been told: the next cell's send will be refused, which tells.
             self._variables.gone_because(error.cause)
             files = [] if self._dies_with_them else self.uploads.targets
-            self._tell_gone(boot, with_files(lost_while_running(), files))
+            self._tell_gone(boot, with_files(lost_while_running(), files), complete=False)
             return
         self._forget_boot(boot)
         if isinstance(error, UnexpectedAnswer) and error.status is None:
             error = unreadable(error)
         elif isinstance(error, PoolError | CredentialError):
             error = out_of_reach(error)
-        if not self._events.on_boot_over(boot, error):
+        if not self._events.on_boot_over(boot, error, complete=False):
             log.warning("reading from the session ended: %s", error)
 
-    def _tell_gone(self, boot: str, error: SessionKernelError) -> None:
+    def _tell_gone(self, boot: str, error: SessionKernelError, *, complete: bool) -> None:
         """``boot`` and its variables are gone. If no cell runs, the next one will say so."""
-        if self._events.on_boot_over(boot, error):
+        if self._events.on_boot_over(boot, error, complete=complete):
             if isinstance(error, Interrupted) and self._variables.are_in(boot):
                 self._variables.forget()  # a timeout fails one cell, not the notebook
             self.told(boot)

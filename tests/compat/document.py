@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ..jupyter_suites.suites import SUITES, Suite
+from .burst_cases import BURSTS
 from .case import Case, Section
 from .channel_cases import CHANNELS
 from .comm_cases import COMMS
@@ -20,6 +21,7 @@ PATH: Final = Path(__file__).parents[2] / "docs" / "compatibility.md"
 SECTIONS: Final = (
     MESSAGES,
     CHANNELS,
+    BURSTS,
     SHUTDOWN,
     COMMS,
     SUBSHELLS,

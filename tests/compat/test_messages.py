@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from .burst_cases import BURSTS
 from .case import Case
 from .channel_cases import CHANNELS
 from .comm_cases import COMMS
@@ -29,4 +30,9 @@ def test_comms_are_the_same_on_both_kernels(both: Both, case: Case) -> None:
 
 @pytest.mark.parametrize("case", SUBSHELLS.cases, ids=str)
 def test_subshells_are_the_same_on_both_kernels(both: Both, case: Case) -> None:
+    case.check(*both)
+
+
+@pytest.mark.parametrize("case", BURSTS.cases, ids=str)
+def test_a_burst_of_cells_is_the_same_on_both_kernels(both: Both, case: Case) -> None:
     case.check(*both)

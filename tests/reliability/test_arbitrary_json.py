@@ -189,7 +189,7 @@ async def _publish(messages: list[tuple[tuple[str, str], Json, str]]) -> None:
     requests.add(request)
     ends = Endings(front, requests, Lanes(_never), counts, lambda: None)  # type: ignore[arg-type]
     nobody: Any = SimpleNamespace(answer_input=lambda message: None)
-    shown = SessionMessages(front, requests, counts, ends, nobody)  # type: ignore[arg-type]
+    shown = SessionMessages(front, requests, counts, ends, nobody, nobody)  # type: ignore[arg-type]
     hinted = HintedMessages(shown, requests, Path("nowhere"), lambda: False)
     cells = {"msg_type": "execute_request"}
     for (channel, msg_type), content, parent in messages:

@@ -42,7 +42,7 @@ class Shown:
     async def drained(self) -> None:
         """Nothing waits here."""
 
-    def on_boot_over(self, boot: str, error: SessionKernelError) -> bool:
+    def on_boot_over(self, boot: str, error: SessionKernelError, *, complete: bool) -> bool:
         self.types.append("over")
         return True
 
@@ -122,6 +122,6 @@ async def test_a_look_that_fails_holds_nothing_up(
 
 async def test_the_end_of_a_boot_waits_for_no_look(far_away: FarAway) -> None:
     far_away.send()
-    assert far_away.messages.on_boot_over("b-1", SessionLost("It is gone."))
+    assert far_away.messages.on_boot_over("b-1", SessionLost("It is gone."), complete=True)
     far_away.gate.set()
     assert far_away.shown.types == ["stream", "error", "execute_reply", "status", "gap", "over"]

@@ -16,16 +16,18 @@ from azure_session_kernel.wire import Message
 
 S, E = State, Event
 #: What each event makes of each state; None: it can't happen. In the order of ``Event``:
-#: aborted, begun, addressed, arrived, heard, idle, ended.
+#: aborted, sent ahead, returned, begun, addressed, arrived, heard, idle, ended.
 TABLE = {
-    S.WAITING: (S.ABORTED, S.HERE, None, None, None, None, S.OVER),
-    S.ABORTED: (S.ABORTED, S.HERE, None, None, None, None, S.OVER),
-    S.HERE: (None, None, S.SENDING, S.SENT, S.STARTED, None, S.OVER),
-    S.SENDING: (None, None, S.SENDING, S.SENT, S.STARTED, None, S.OVER),
-    S.SENT: (None, None, S.SENT, S.SENT, S.STARTED, None, S.OVER),
-    S.STARTED: (None, None, S.STARTED, S.STARTED, S.STARTED, S.IDLE, S.OVER),
-    S.IDLE: (None, None, S.IDLE, S.IDLE, S.IDLE, S.IDLE, S.OVER),
-    S.OVER: (None, None, S.OVER, S.OVER, None, None, None),
+    S.WAITING: (S.ABORTED, S.AHEAD, None, S.HERE, None, None, None, None, S.OVER),
+    S.ABORTED: (S.ABORTED, None, None, S.HERE, None, None, None, None, S.OVER),
+    S.AHEAD: (None, None, S.WAITING, S.SENDING, None, S.AHEAD_SENT, None, None, S.OVER),
+    S.AHEAD_SENT: (None, None, S.WAITING, S.SENT, None, S.AHEAD_SENT, None, None, S.OVER),
+    S.HERE: (None, None, None, None, S.SENDING, S.SENT, S.STARTED, None, S.OVER),
+    S.SENDING: (None, None, S.HERE, None, S.SENDING, S.SENT, S.STARTED, None, S.OVER),
+    S.SENT: (None, None, None, None, S.SENT, S.SENT, S.STARTED, None, S.OVER),
+    S.STARTED: (None, None, None, None, S.STARTED, S.STARTED, S.STARTED, S.IDLE, S.OVER),
+    S.IDLE: (None, None, None, None, S.IDLE, S.IDLE, S.IDLE, S.IDLE, S.OVER),
+    S.OVER: (None, None, None, None, S.OVER, S.OVER, None, None, None),
 }
 
 

@@ -47,7 +47,7 @@ def messages(zmq: Zmq, answers: list[Message]) -> SessionMessages:
 
     never: Any = None  # a call would fail
     inputs: Any = SimpleNamespace(answer_input=answers.append)
-    return SessionMessages(front, requests, Counts(), never, inputs)
+    return SessionMessages(front, requests, Counts(), never, inputs, never)
 
 
 async def test_an_output_that_can_not_be_passed_on_is_named(
