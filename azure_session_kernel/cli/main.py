@@ -18,6 +18,7 @@ from .usage import Parser, in_lines
 COMMANDS = {
     "try": ("try_.command", "run a notebook in a local session pool, or open JupyterLab on it"),
     "install": ("install", "write a kernelspec for your session pool"),
+    "setup": ("setup", "make a session pool in Azure, with all that it needs, or remove it"),
     "sessions": ("sessions", "list, stop or reap the sessions this machine has opened"),
     "doctor": ("doctor", "find out what is wrong with a session pool, and how to fix it"),
     "logs": ("logs", "show what the sessions of a pool printed, or the query for it"),

@@ -25,6 +25,8 @@ SessionKernelError                  never raised itself; names what happened, wh
 │   ├── ExecutionUnknown            it can't be known whether the cell ran
 │   ├── MessageTooLarge             one of its messages is above the limit; the cell ran
 │   └── Interrupted                 shown as KeyboardInterrupt; says which step stopped the cell
+├── SetupFailed                     `setup` could not make, or remove, something in Azure
+│   └── SetupTookTooLong            Azure did not come to an end in time
 ├── ProgramError                    a cell that ran as a program of its own did not end well
 │   ├── NonZeroExit                 its exit code says so
 │   ├── Killed                      a signal ended it
@@ -217,6 +219,14 @@ class Interrupted(SessionError):
     """The user has interrupted the cell; carries what stopped it (docs/design.md rule 8)."""
 
     ename = "KeyboardInterrupt"
+
+
+class SetupFailed(SessionKernelError):
+    """``azure-session-kernel setup`` could not make, or remove, something in Azure."""
+
+
+class SetupTookTooLong(SetupFailed):
+    """Azure did not come to an end in time; the same command goes on waiting."""
 
 
 class ProgramError(SessionKernelError):

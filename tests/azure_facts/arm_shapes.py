@@ -1,9 +1,9 @@
 """Writes ``arm_shapes.json``: what Azure Resource Manager takes, as Microsoft's clients know it.
 
 Not collected, as it needs those: ``pip install azure-mgmt-appcontainers azure-mgmt-authorization
-azure-mgmt-containerregistry azure-mgmt-loganalytics azure-mgmt-msi``, then ``python -m
-tests.azure_facts.arm_shapes``. Kinds are written as in ``specification.json``; what only Azure sets
-is left out.
+azure-mgmt-containerregistry azure-mgmt-containerregistrytasks azure-mgmt-loganalytics
+azure-mgmt-msi azure-mgmt-resource``, then ``python -m tests.azure_facts.arm_shapes``. Kinds are
+written as in ``specification.json``; what only Azure sets is left out.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ RESOURCES = {
         "authorization",
         ".v2022_04_01",
         "RoleAssignmentCreateParameters",
+    ),
+    "Microsoft.Resources/resourceGroups@2025-04-01": ("resource", ".resources", "ResourceGroup"),
+    "Microsoft.ContainerRegistry/registries/scheduleRun@2025-03-01-preview": (
+        "containerregistrytasks",
+        "",
+        "DockerBuildRequest",
     ),
 }
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean"}

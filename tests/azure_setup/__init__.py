@@ -1,0 +1,1 @@
+"""``azure-session-kernel setup`` against a played Azure Resource Manager (``played.py``)."""
