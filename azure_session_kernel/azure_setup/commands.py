@@ -13,6 +13,11 @@ from .plan import Plan
 _TAGS = " ".join(f"{name}={value}" for name, value in MADE.items())
 
 
+def begin(plan: Plan) -> tuple[str, ...]:
+    chosen = f"az account set --subscription {plan.subscription}"
+    return (chosen, "az extension add --name containerapp --upgrade") if plan.custom else (chosen,)
+
+
 def register(namespace: str) -> str:
     return f"az provider register --wait --namespace {namespace}"
 
@@ -52,10 +57,10 @@ def pulls(plan: Plan) -> str:
 
 
 def assign(role: str, scope: str, whom: str, kind: str) -> str:
-    return (
-        f"az role assignment create --role {role} --scope {_q(scope)} "
-        f"--assignee-object-id {whom} --assignee-principal-type {kind}"
-    )
+    """:param kind: of the object id ``whom``; "": az finds out."""
+    who = f"--assignee-object-id {whom} --assignee-principal-type {kind}"
+    who = who if kind else f"--assignee {whom}"
+    return f"az role assignment create --role {role} --scope {_q(scope)} {who}"
 
 
 def course(packages: Path | None, kept_as: str) -> tuple[str, ...]:

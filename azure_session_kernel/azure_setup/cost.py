@@ -29,40 +29,39 @@ def _builtin(plan: Plan) -> Iterator[str]:
     most = plan.max_sessions
     begun_h = math.ceil(LESSON_H + plan.cooldown_s / 3600)
     yield "Each session is billed from its allocation to its end, in steps of one hour."
-    yield "  nobody works:        0 session-hours"
+    yield "  while nobody works:  nothing"
     yield (
-        f"  a lesson of {LESSON_H} hours: {most} sessions x {begun_h} begun hours (the cooldown of "
-        f"{plan.cooldown_s} s counts) = {most * begun_h} session-hours at most"
+        f"  {LESSON_H} hours of class:    {most} sessions x {begun_h} begun hours = "
+        f"{most * begun_h} session-hours at most"
     )
+    yield f"                       (a session ends {plan.cooldown_s} s after its last request)"
     yield f"Price of a session-hour: {PRICES}"
 
 
 def _custom(plan: Plan) -> Iterator[str]:
     cpu = float(plan.names.cpu)
+    always, most = _nodes(plan.ready_sessions, cpu), _nodes(plan.max_sessions, cpu)
+    hours = always * MONTH_H
+    yield f"The pool runs on dedicated E16 instances of {NODE_CORES} cores: as many as its ready"
+    yield "and active sessions need, so at least one as long as the pool exists."
     yield (
-        f"The pool runs on dedicated E16 instances ({NODE_CORES} cores each), as many as its ready "
-        "and active sessions need. It has ready sessions at all times, so at least one instance:"
+        f"  while nobody works:  {_instances(always)} x {MONTH_H} h a month = {hours:,} "
+        f"instance-hours ({hours * NODE_CORES:,} core-hours)"
     )
     yield (
-        f"  nobody works: {plan.ready_sessions} ready x {cpu:g} cores: "
-        f"{_a_month(_nodes(plan.ready_sessions, cpu))}"
-    )
-    yield (
-        f"  all in use:   {plan.max_sessions} sessions x {cpu:g} cores = "
-        f"{plan.max_sessions * cpu:g} cores: {_nodes(plan.max_sessions, cpu)} instances or more"
+        f"  all in use:          {plan.max_sessions} sessions x {cpu:g} "
+        f"{'core' if cpu == 1 else 'cores'}: {_instances(most)} or more for that time"
     )
     yield "Besides: the Dedicated plan's management fee, the registry (Basic), and logs by volume."
-    yield f"Prices: {PRICES} (Dedicated plan),"
-    yield f"        {REGISTRY_PRICES}, {LOG_PRICES}"
+    yield "A built-in pool costs nothing while nobody works: --kind builtin."
+    yield f"Prices: {PRICES} (Dedicated plan)"
+    yield f"        {REGISTRY_PRICES}"
+    yield f"        {LOG_PRICES}"
 
 
 def _nodes(sessions: int, cpu: float) -> int:
     return max(1, math.ceil(sessions * cpu / NODE_CORES))
 
 
-def _a_month(nodes: int) -> str:
-    hours = nodes * MONTH_H
-    return (
-        f"{nodes} x {MONTH_H} h a month = {hours:,} instance-hours "
-        f"({hours * NODE_CORES:,} core-hours)"
-    )
+def _instances(count: int) -> str:
+    return f"{count} instance{'s' if count > 1 else ''}"

@@ -101,11 +101,16 @@ def in_azures_words(region: str) -> str:
     return re.sub(r"[\s-]", "", region).lower()
 
 
+def is_group(name: str) -> bool:
+    """Whether a resource group can have that name."""
+    return bool(re.fullmatch(r"[-\w.()]{1,90}", name)) and not name.endswith(".")
+
+
 def fault(plan: Plan) -> str:
     """What Azure would not take, as ``--option: why``; or ""."""
     if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", plan.subscription.lower()):
         return f"--subscription: {plan.subscription} is no id; az account list shows them"
-    if not re.fullmatch(r"[-\w.()]{1,90}", plan.group) or plan.group.endswith("."):
+    if not is_group(plan.group):
         return f"--resource-group: {plan.group!r} can't be a name: letters, digits, - _ . ( )"
     if not re.fullmatch(r"[a-z][a-z0-9]{2,19}", plan.name):
         return (

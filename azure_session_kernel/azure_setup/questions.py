@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .plan import in_azures_words, is_group
+
 Check = Callable[[str], str]
 
 
@@ -43,6 +45,27 @@ def ask_subscription(known: Sequence[Subscription]) -> str:
         raise ValueError(f"a number from 1 to {len(known)}")
 
     return ask("Which one?", "1", chosen)
+
+
+def ask_group(default: str, hint: str) -> str:
+    def group(typed: str) -> str:
+        if not is_group(typed):
+            raise ValueError("letters, digits, - _ . ( ), and no more")
+        return typed
+
+    return ask(f"Resource group{hint}", default, group)
+
+
+def ask_region(default: str, known: Sequence[str]) -> str:
+    """:param known: those that have session pools; [] if that is not known."""
+
+    def region(typed: str) -> str:
+        typed = in_azures_words(typed)
+        if known and typed not in known:
+            raise ValueError(f"one that has session pools: {', '.join(known)}")
+        return typed
+
+    return ask("Region", default, region)
 
 
 def ask_kind(kinds: Sequence[str]) -> str:

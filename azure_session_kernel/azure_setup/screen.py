@@ -8,7 +8,7 @@ from typing import Final, TextIO
 
 from .waiting import Clock
 
-_WIDTH: Final = 34
+_WIDTH: Final = 40
 _CLEAR: Final = "\r\x1b[2K"
 
 

@@ -21,19 +21,20 @@ from ..azure_setup.plan import Plan, fault, in_azures_words
 from ..azure_setup.questions import Subscription
 from ..azure_setup.refusals import explained
 from ..azure_setup.resources import State
+from ..azure_setup.roles import who_am_i
 from ..azure_setup.screen import Screen
 from ..azure_setup.source import find_source, read_source
-from ..azure_setup.steps import Step, steps, who_am_i
+from ..azure_setup.steps import Step, steps
 from ..azure_setup.waiting import RealClock
 from ..common.errors import SessionKernelError
-from . import setup_answers, setup_kernel, signals
+from . import setup_answers, setup_kernel, setup_words, signals
+from .setup_answers import Surroundings
 from .shipped import shipped
 
 T = TypeVar("T")
-_INTERRUPTED: Final = (
-    "Interrupted. What is made stays. The same command goes on from there; "
-    "`azure-session-kernel setup --remove` shows what can be taken away."
-)
+_INTERRUPTED: Final = """Interrupted. What is made stays.
+  To go on:      the same command again
+  To remove it:  azure-session-kernel setup --remove"""
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +77,7 @@ class Setup:
 
     def run(self) -> int:
         me, known = self._talk(self._account)
-        plan = setup_answers.plan(self._args, self._names, known, self._location)
+        plan = setup_answers.plan(self._args, self._names, known, self._around)
         if wrong := fault(plan):
             self._refuse(wrong)
         files = {}
@@ -88,18 +89,17 @@ class Setup:
         me = await who_am_i(arm)
         return me, await setup_answers.subscriptions(arm)
 
-    def _location(self, group_id: str) -> str:
-        """Where a group is that exists already, for a question's default."""
-        return self._talk(lambda arm: setup_answers.location(arm, group_id))
+    def _around(self, subscription: str, group: str) -> Surroundings:
+        return self._talk(lambda arm: setup_answers.surroundings(arm, subscription, group))
 
     async def _plan_and_make(self, arm: Arm, plan: Plan, todo: list[Step]) -> int:
         self.screen = Screen(arm.clock)
         say = self.screen.say
-        for line in setup_answers.described(plan):
+        for line in setup_words.described(plan):
             say(line)
         if not self._args.apply:
             await self._show(todo)
-            again = setup_answers.as_typed(plan, self._args)
+            again = setup_words.as_typed(plan, self._args)
             say(f"\nNothing was changed. To make it:\n    {again} --apply")
             return 0
         say()
@@ -108,12 +108,14 @@ class Setup:
         return await setup_kernel.finish(arm, plan, self._args.kernel, self.screen)
 
     async def _show(self, todo: list[Step]) -> None:
-        self.screen.say("\nSteps, and the commands that do the same:")
+        self.screen.say("\nSteps")
         for number, step in enumerate(todo, 1):
+            self.screen.begin(number, len(todo), step.title)
             with _explained(f"look at the {step.title}", self._args):
                 state = await step.look()
-            self.screen.begin(number, len(todo), step.title)
             self.screen.end(state.value)
+        self.screen.say("\nThe same with az (in a copy of the repository):")
+        for step in todo:
             for command in step.commands:
                 self.screen.say(f"    {command}")
 
@@ -127,7 +129,7 @@ class Setup:
         except SessionKernelError:
             self.screen.end("FAILED")
             raise
-        self.screen.end(_DONE.get(state, "made"))
+        self.screen.end(_DONE.get(state, "done"))
 
     def remove(self) -> int:
         _, known = self._talk(self._account)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ..azure_setup import cost
 from ..azure_setup.arm import Arm
 from ..azure_setup.names import RESOURCES, SUBSCRIPTIONS, Names
 from ..azure_setup.plan import COOLDOWN_S, CUSTOM, KINDS, MOST_SESSIONS, Plan, in_azures_words
+from ..azure_setup.providers import regions
 from ..azure_setup.questions import (
     Subscription,
-    ask,
+    ask_group,
     ask_kind,
     ask_number,
     ask_packages,
+    ask_region,
     ask_subscription,
 )
 from ..common.errors import SetupFailed
@@ -87,9 +88,19 @@ async def subscriptions(arm: Arm) -> list[Subscription]:
     return known
 
 
-async def location(arm: Arm, group_id: str) -> str:
-    group = await arm.get(group_id, RESOURCES)
-    return str((group or {}).get("location") or "")
+@dataclass(frozen=True)
+class Surroundings:
+    """:ivar location: of the group, if it is there. :ivar regions: that have session pools."""
+
+    location: str
+    regions: Sequence[str]
+
+
+async def surroundings(arm: Arm, subscription: str, group: str) -> Surroundings:
+    """:raises Refused:"""
+    there = await arm.get(f"/subscriptions/{subscription}/resourceGroups/{group}", RESOURCES)
+    location = str((there or {}).get("location") or "")
+    return Surroundings(location, await regions(arm, subscription))
 
 
 def where(args: argparse.Namespace, known: Sequence[Subscription]) -> tuple[str, str]:
@@ -97,9 +108,9 @@ def where(args: argparse.Namespace, known: Sequence[Subscription]) -> tuple[str,
 
     :raises SetupFailed: the account does not see that subscription.
     """
+    one = len(known) == 1
+    _ask_on_a_terminal(args, () if one else ("subscription",), ("resource_group",))
     if not args.subscription:
-        if len(known) > 1:
-            _needs_terminal(args, "--subscription")
         args.subscription = ask_subscription(known)
     elif args.subscription not in [one.id for one in known]:
         raise SetupFailed(
@@ -109,9 +120,7 @@ def where(args: argparse.Namespace, known: Sequence[Subscription]) -> tuple[str,
             "az account list --all --output table\naz login --tenant TENANT",
         )
     if not args.resource_group:
-        _needs_terminal(args, "--resource-group")
-        question = "Resource group" + ("" if args.remove else " (made if it is not there)")
-        args.resource_group = ask(question, _GROUP)
+        args.resource_group = ask_group(_GROUP, "" if args.remove else " (made if it is not there)")
     return args.subscription, args.resource_group
 
 
@@ -119,17 +128,16 @@ def plan(
     args: argparse.Namespace,
     names: Names,
     known: Sequence[Subscription],
-    located: Callable[[str], str],
+    around: Callable[[str, str], Surroundings],
 ) -> Plan:
-    """:param located: where the group with an id is, or ""."""
+    """:param around: what Azure says of a subscription and a group in it."""
     asking = sys.stdin.isatty() and not (args.region and args.kind)
+    _ask_on_a_terminal(args, ("resource_group", "region", "kind"))
     subscription, group = where(args, known)
     if not args.region:
-        _needs_terminal(args, "--region")
-        there = located(f"/subscriptions/{subscription}/resourceGroups/{group}")
-        args.region = ask("Region", there or _REGION)
+        there = around(subscription, group)
+        args.region = ask_region(there.location or _REGION, there.regions)
     if not args.kind:
-        _needs_terminal(args, "--kind")
         args.kind = ask_kind(KINDS)
     custom = args.kind == CUSTOM
     if asking:
@@ -174,46 +182,10 @@ def _given(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-def _needs_terminal(args: argparse.Namespace, option: str) -> None:
+def _ask_on_a_terminal(args: argparse.Namespace, *options: Sequence[str]) -> None:
+    """Without one, whatever is missing is named."""
     refuse: Callable[[str], NoReturn] = args.refuse
-    if not sys.stdin.isatty():
-        refuse(f"{option} is missing, and there is no terminal to ask on")
-
-
-def described(plan: Plan) -> Iterator[str]:
-    """What will be made, and what it costs."""
-    kind = "custom containers with our adapter" if plan.custom else "Azure's built-in PythonLTS"
-    ready = f", {plan.ready_sessions} of them ready at all times" if plan.custom else ""
-    yield "\nPlan"
-    yield f"  where     {plan.region}, resource group {plan.group}"
-    yield f"            subscription {plan.subscription}"
-    yield f"  pool      {plan.name}: {kind}"
-    yield f"  sessions  {plan.max_sessions} at most{ready}; end after {plan.cooldown_s} s unused"
-    yield f"  internet  {'sessions reach it' if plan.egress else 'sessions do not reach it'}"
-    if plan.custom:
-        yield f"  packages  {plan.packages or 'those of the image'}"
-    yield "\nCost"
-    yield from (f"  {line}" for line in cost.lines(plan))
-
-
-def as_typed(plan: Plan, args: argparse.Namespace) -> str:
-    """The command that asks nothing and means the same."""
-    words = ["azure-session-kernel", "setup", "--subscription", plan.subscription]
-    words += ["--resource-group", plan.group, "--region", plan.region, "--kind", plan.kind]
-    given = {
-        "--name": args.name,
-        "--max-sessions": args.max_sessions,
-        "--ready-sessions": args.ready_sessions if plan.custom else None,
-        "--cooldown": args.cooldown,
-        "--packages": plan.packages,
-        "--source": args.source,
-        "--image-tag": args.image_tag,
-        "--kernel": args.kernel,
-    }
-    for option, value in given.items():
-        words += [option, str(value)] if value else []
-    words += ["--egress"] if plan.egress else []
-    for user in plan.users:
-        words += ["--user", user]
-    words += ["--users-are", plan.users_are] if plan.users and plan.users_are != "User" else []
-    return shlex.join(words)
+    missing = [one for names in options for one in names if not getattr(args, one)]
+    if missing and not sys.stdin.isatty():
+        named = ", ".join(f"--{one.replace('_', '-')}" for one in missing)
+        refuse(f"{named}: missing, and there is no terminal to ask on")

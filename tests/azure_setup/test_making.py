@@ -35,7 +35,10 @@ def test_without_apply_it_shows_plan_cost_and_commands_and_changes_nothing(
     assert setup_typed() == 0
     said = capsys.readouterr().out
     assert azure.changed == [] and azure.things == {}
-    for text in ("10 at most, 1 of them ready", "730 h a month = 730 instance-hours (11,680 core"):
+    for text in (
+        "10 at most, 1 of them ready",
+        "1 instance x 730 h a month = 730 instance-hours (11,680 core-hours)",
+    ):
         assert text in said
     assert "https://azure.microsoft.com/pricing/details/container-apps/" in said
     assert said.count("to be made") == 10
