@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from azure_session_kernel.azure_setup import bodies
+from azure_session_kernel.azure_setup import bodies, refusals
+from azure_session_kernel.azure_setup import image as image_step
 from azure_session_kernel.azure_setup.names import MADE, VERSIONS, read_names
-from azure_session_kernel.azure_setup.plan import KINDS, Plan
+from azure_session_kernel.azure_setup.plan import KINDS, Plan, assignment_id
 from azure_session_kernel.azure_setup.source import DOCKERFILE, read_source, tag_of
 
 from ..deploy import DEPLOY, NAMES, ROOT
@@ -82,11 +86,6 @@ def test_names_are_those_of_the_templates() -> None:
 
 def test_terraform_finds_the_same_registry_and_role_assignments() -> None:
     """``sha1`` and ``uuidv5("url", …)`` of the same texts; computed here by other means."""
-    import hashlib
-    import uuid
-
-    from azure_session_kernel.azure_setup.plan import assignment_id
-
     text = (DEPLOY / "terraform/main.tf").read_text()
     wanted = plan("custom")
     assert "${local.names.baseName}${substr(sha1(local.group), 0, 13)}" in text
@@ -94,6 +93,18 @@ def test_terraform_finds_the_same_registry_and_role_assignments() -> None:
     assert 'uuidv5("url", "${azapi_resource.registry.id}/${azapi_resource.puller.id}")' in text
     name = uuid.uuid5(uuid.NAMESPACE_URL, f"{wanted.registry_id}/{wanted.puller_id}")
     assert assignment_id(wanted.registry_id, wanted.puller_id).endswith(str(name))
+
+
+def test_the_page_names_refusals_that_setup_explains() -> None:
+    page = (
+        (ROOT / "docs/deploy.md").read_text().partition("### If it stops")[2].partition("\n## ")[0]
+    )
+    named = re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", page)
+    assert len(named) > 5
+    explained = [re.compile(row.pattern) for row in refusals._TABLE]
+    image = Path(image_step.__file__).read_text()
+    for code in named:
+        assert code in image or any(one.fullmatch(code) for one in explained), code
 
 
 def test_a_build_gets_what_az_acr_build_would_send(tmp_path: Path) -> None:
