@@ -6,6 +6,7 @@ since ARM does not list what a registry holds; so an interrupted build is found 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ _UNDER_WAY: Final = ("Queued", "Started", "Running")
 #: A run of a registry ends after an hour unless told otherwise.
 _BUILDING_S: Final = 4200.0
 _LOG_LINES: Final = 15
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Image:
@@ -121,7 +123,7 @@ class Image:
             log = await self._arm.get_elsewhere(str(answer.get("logLink")))
         except (Refused, SetupFailed):
             return "      (it could not be read)"
-        lines = log.decode(errors="replace").splitlines()[-_LOG_LINES:]
+        lines = _COLOURS.sub("", log.decode(errors="replace")).splitlines()[-_LOG_LINES:]
         return "\n".join(
             "      " + "".join(c if c.isprintable() else " " for c in one)[:200] for one in lines
         )

@@ -24,7 +24,7 @@ class _Row(NamedTuple):
 
 
 _OWNER: Final = (
-    "Ask an owner of the subscription to run this, or to give you these roles for the group:\n"
+    "Ask an owner of the subscription to run this, or to give you these roles:\n"
     'az role assignment create --role Contributor --assignee "YOUR ACCOUNT" --scope {scope}\n'
     'az role assignment create --role "User Access Administrator" --assignee "YOUR ACCOUNT" '
     "--scope {scope}"

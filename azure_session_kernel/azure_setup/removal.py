@@ -12,13 +12,15 @@ from .names import POOL_TYPE, RESOURCES, VERSIONS
 from .resources import gone, is_ours, properties
 from .screen import Screen
 
-_ORDER: Final = (
-    POOL_TYPE,
-    "Microsoft.App/managedEnvironments",
-    "Microsoft.ContainerRegistry/registries",
-    "Microsoft.ManagedIdentity/userAssignedIdentities",
-    "Microsoft.OperationalInsights/workspaces",
-)
+#: What setup makes, in the order in which it can go, and what it is called.
+_KINDS: Final = {
+    POOL_TYPE: "session pool",
+    "Microsoft.App/managedEnvironments": "environment",
+    "Microsoft.ContainerRegistry/registries": "registry",
+    "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
+    "Microsoft.OperationalInsights/workspaces": "log workspace",
+}
+_ORDER: Final = tuple(_KINDS)
 _RANK: Final = {name.lower(): rank for rank, name in enumerate(_ORDER)}
 
 
@@ -92,8 +94,10 @@ def _type(resource_id: str) -> str:
 
 
 def _title(resource_id: str) -> str:
-    parts = resource_id.split("/")
-    return f"{parts[-2]} {parts[-1]}" if len(parts) > 2 else resource_id
+    *_, kind, name = resource_id.split("/")
+    if (rank := _RANK.get(_type(resource_id))) is not None:
+        return f"{_KINDS[_ORDER[rank]]} {name}"
+    return f"resource group {name}" if kind.lower() == "resourcegroups" else f"{kind} {name}"
 
 
 async def _endpoint(arm: Arm, pool_id: str) -> str:

@@ -15,7 +15,7 @@ from .waiting import MAKING_S, until
 
 Now = Callable[[str], None]
 _GONE: Final = ("deleting", "scheduledfordelete", "deprovisioning")
-_FAILED: Final = ("failed", "canceled")
+_FAILED: Final = ("failed", "canceled", "upgradefailed")
 
 
 class State(enum.Enum):

@@ -81,8 +81,10 @@ def pulls(arm: Arm, plan: Plan) -> Role:
 
 def users(arm: Arm, plan: Plan, me: str) -> list[Role]:
     """Who makes the pool may use it, and whoever else was named."""
-    mine = [_user(arm, plan, me, "right to use it: you", "")] if me else []
-    others = [_user(arm, plan, u, f"right to use it: {u}", plan.users_are) for u in plan.users]
+    mine = [_user(arm, plan, me, "right to use the pool: you", "")] if me else []
+    others = [
+        _user(arm, plan, u, f"right to use the pool: {u}", plan.users_are) for u in plan.users
+    ]
     return mine + [other for other in others if other.whom != me]
 
 

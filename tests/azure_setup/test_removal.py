@@ -36,7 +36,7 @@ def someone_elses(azure: PlayedArm) -> dict[str, Any]:
 def test_it_shows_what_would_go_and_removes_nothing(made: PlayedArm, capsys: CAPS) -> None:
     assert main([*WHAT]) == 0
     said = capsys.readouterr().out
-    for text in ("sessionPools sessions", "managedEnvironments", "resourceGroups course"):
+    for text in ("session pool sessions", "environment sessions-e", "resource group course"):
         assert f"    {text}" in said
     assert "the kernel 'azure-session' on this machine" in said
     assert f"az group delete --name {GROUP} --subscription {SUBSCRIPTION}" in said
