@@ -8,6 +8,7 @@ namespace. Nothing changes outside, and nothing is left: it ends with the sessio
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 import subprocess
@@ -33,6 +34,8 @@ def make_own(folder: Path) -> Path:
 
     :raises OSError: the system does not allow it.
     """
+    if sys.platform != "linux":
+        raise _no_namespaces()
     folder = folder.absolute()
     with_user = os.geteuid() != 0
     _enter(with_user=with_user)
@@ -64,6 +67,8 @@ def can_make_own() -> bool:
 
 def _enter(*, with_user: bool) -> None:
     """Mounts of its own, which take over what is mounted and unmounted outside later."""
+    if sys.platform != "linux":
+        raise _no_namespaces()
     user, group = os.geteuid(), os.getegid()
     _call("unshare", _NEW_MOUNTS | (_NEW_USER if with_user else 0))
     if with_user:  # who has the same numbers as outside, and nobody else's
@@ -79,6 +84,8 @@ def _put_beside_the_others(folder: Path) -> None:
     What is there may be the user's home, as on WSL. Nothing else can be created in it: that would
     be lost with the session.
     """
+    if sys.platform != "linux":
+        raise _no_namespaces()
     others = [path for path in DATA.parent.iterdir() if path.name != DATA.name]
     links = {path: path.readlink() for path in others if path.is_symlink()}
     shown = {path: path for path in others if path not in links} | {DATA: folder}
@@ -92,6 +99,10 @@ def _put_beside_the_others(folder: Path) -> None:
         _mount(Path(f"/proc/self/fd/{there}"), path, _TREE)
         os.close(there)
     _mount(None, DATA.parent, _REMOUNT | _BIND | _READ_ONLY)
+
+
+def _no_namespaces() -> OSError:
+    return OSError(errno.ENOSYS, "only Linux has namespaces")
 
 
 def _drop_capabilities() -> None:

@@ -39,7 +39,7 @@ def split_off_init() -> None:
 def _reap_until(child: int) -> int:
     """The exit code of ``child``, in the shell's form when a signal ended it."""
     while True:
-        pid, status = os.wait()
+        pid, status = os.waitpid(-1, 0)
         if pid == child:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code

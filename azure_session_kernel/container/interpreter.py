@@ -169,8 +169,9 @@ async def _let_signals_wake_the_loop() -> None:
     waits for events does not notice that. asyncio arms its wakeup for all signals at once, as soon
     as it handles one: here, one that means nothing to a kernel.
     """
-    with contextlib.suppress(AttributeError, NotImplementedError):  # Windows
-        asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, lambda: None)
+    if sys.platform != "win32":
+        with contextlib.suppress(NotImplementedError):  # another event loop than asyncio's
+            asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, lambda: None)
 
 
 def main() -> None:

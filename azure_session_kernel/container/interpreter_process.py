@@ -156,7 +156,7 @@ class InterpreterProcess:
         group = getattr(provisioner, "pgid", None)
         with contextlib.suppress(Exception):
             await provisioner.kill()  # type: ignore[union-attr]
-        if group and hasattr(os, "killpg"):
+        if group and sys.platform != "win32":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
         with contextlib.suppress(Exception):

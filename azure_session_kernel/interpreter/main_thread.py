@@ -59,7 +59,7 @@ class MainThread:
 
     def _let_look(self) -> bool:
         """False where there is no such signal, or the user's code has taken it."""
-        if LOOK is None or signal.getsignal(LOOK) != self._look:
+        if sys.platform == "win32" or LOOK is None or signal.getsignal(LOOK) != self._look:
             return False
         signal.pthread_kill(threading.main_thread().ident or 0, LOOK)
         return True

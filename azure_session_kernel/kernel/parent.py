@@ -38,10 +38,12 @@ class Parent:
 
     def _is_signalled(self) -> bool:
         """A handle that can't be waited for is not asked again."""
+        if sys.platform != "win32":
+            return False
         import _winapi
 
         try:
-            state: int = _winapi.WaitForSingleObject(self._handle, 0)  # type: ignore[attr-defined]
+            state = _winapi.WaitForSingleObject(self._handle, 0)
         except OSError as error:
             log.warning("the parent process can't be watched: %s", error.strerror)
             self._handle = 0

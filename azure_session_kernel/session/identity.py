@@ -162,7 +162,9 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container whose user has no name
-        return str(os.getuid()) if sys.platform != "win32" else ""
+        if sys.platform == "win32":
+            return ""
+        return str(os.getuid())
 
 
 def read_parent_environ() -> Mapping[str, str] | None:

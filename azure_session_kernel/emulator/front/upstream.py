@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import sys
 import time
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class Address:
 def _has_news(connection: Connection) -> bool:
     """An idle connection with something to read was closed, and the event loop has not seen it."""
     fd = connection.transport.get_extra_info("socket").fileno()
-    if not hasattr(select, "poll"):  # Windows
+    if sys.platform == "win32":
         return bool(select.select([fd], [], [], 0)[0])
     poll = select.poll()
     poll.register(fd, select.POLLIN)

@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -58,8 +59,6 @@ class PoolHome:
 
 def remove_left_behind() -> list[Path]:
     """The directories of killed pools of this user that were removed."""
-    if os.name == "nt":  # there, neither owner nor mode tells whose it is
-        return []
     left = [p for p in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _left_by_ours(p)]
     for path in left:
         _remove(path)
@@ -85,6 +84,8 @@ def _left_by_ours(path: Path) -> bool:
 
 def _ours_alone(path: Path, kind: int) -> bool:
     """Not a link to one; nobody else's, and nobody else can have changed it."""
+    if sys.platform == "win32":  # there, neither owner nor mode tells whose it is
+        return False
     found = path.lstat()
     closed = not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     return stat.S_IFMT(found.st_mode) == kind and found.st_uid == os.getuid() and closed

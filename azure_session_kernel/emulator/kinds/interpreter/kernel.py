@@ -158,7 +158,7 @@ class Kernel:
         group = getattr(manager.provisioner, "pgid", None)
         with contextlib.suppress(Exception):
             await manager.shutdown_kernel(now=True)
-        if group and hasattr(os, "killpg"):
+        if group and sys.platform != "win32":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
         for socket in sockets.values():
