@@ -88,8 +88,16 @@ def imported(entries: tuple[str, ...]) -> set[tuple[str, str]]:
     return {(module, other) for module in seen for other in statements(module)[1]}
 
 
-#: Of a module's name; it takes a second.
-distributions = cache(metadata.packages_distributions)
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Of a top module's name. Python 3.10's ``packages_distributions`` knows a few of them only."""
+    found: dict[str, list[str]] = {}
+    for one in metadata.distributions():
+        for name in set(
+            re.findall(r"^(\w+)[\w.-]*[/,]", one.read_text("RECORD") or "", re.MULTILINE)
+        ):
+            found.setdefault(name, []).append(one.metadata["Name"])
+    return found
 
 
 def installed(extra: str) -> set[str]:
