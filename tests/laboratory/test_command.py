@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -62,20 +61,6 @@ def test_an_installation_without_the_laboratory_says_where_it_is(
     assert "the package azure_session_laboratory, which is not part of an installation" in said
     assert said.count("install -e '.[local]'") == 1
     assert "Traceback" not in said
-
-
-def test_the_wheel_has_the_kernel_and_no_laboratory(tmp_path: Path) -> None:
-    pytest.importorskip("hatchling")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as opened:
-        names = opened.namelist()
-    assert "azure_session_kernel/cli/laboratory.py" in names
-    assert "azure_session_kernel/notebooks/quickstart.ipynb" in names
-    packages = {name.partition("/")[0] for name in names if name.endswith(".py")}
-    assert packages == {"azure_session_kernel"}
 
 
 @pytest.mark.parametrize(("name", "code"), [("piston-owns-port", 1), ("healthy-oneshot", 0)])
