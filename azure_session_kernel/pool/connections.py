@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import os
 import ssl
@@ -20,6 +19,7 @@ from ..common.pip_hint import pip_install
 from .call import Call
 from .endpoints import Endpoint
 from .failures import NETWORK_ERRORS, answer_failure, network_failure
+from .tls import tls_context
 
 CONNECT_TIMEOUT_S: Final = 10.0
 WRITE_TIMEOUT_S: Final = 30.0
@@ -210,26 +210,6 @@ class SharedConnections:
         else:
             del self._clients[key]
             await client.aclose()
-
-
-def tls_context(authority: str) -> ssl.SSLContext:
-    """What a client trusts; blocks. :param authority: see ``Endpoint``."""
-    if not authority:
-        return httpx.create_ssl_context()
-    context = _OneAuthority(ssl.PROTOCOL_TLS_CLIENT)
-    context.file = authority
-    return context
-
-
-class _OneAuthority(ssl.SSLContext):
-    """Reads its file for each connection: a pool that was started again has another authority."""
-
-    file: str
-
-    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
-        with contextlib.suppress(OSError):  # then the connection is refused
-            self.load_verify_locations(self.file)
-        return super().wrap_bio(*args, **options)
 
 
 class Progress:

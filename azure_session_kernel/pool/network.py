@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from ..causes.evidence import TlsFacts
 from ..causes.proxies import proxy_for
 from ..common.within import within
-from .connections import tls_context
 from .failures import trouble_of
+from .tls import tls_context
 
 #: Who issues the certificates of Azure's own hosts.
 AZURES_ISSUERS: Final = ("microsoft", "digicert")

@@ -1,0 +1,29 @@
+"""Which certificate authorities a client of a pool trusts."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from typing import Any
+
+import httpx
+
+
+def tls_context(authority: str) -> ssl.SSLContext:
+    """What a client trusts; blocks. :param authority: see ``Endpoint``."""
+    if not authority:
+        return httpx.create_ssl_context()
+    context = _OneAuthority(ssl.PROTOCOL_TLS_CLIENT)
+    context.file = authority
+    return context
+
+
+class _OneAuthority(ssl.SSLContext):
+    """Reads its file for each connection: a pool that was started again has another authority."""
+
+    file: str
+
+    def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
+        with contextlib.suppress(OSError):  # then the connection is refused
+            self.load_verify_locations(self.file)
+        return super().wrap_bio(*args, **options)
