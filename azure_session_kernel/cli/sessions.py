@@ -21,11 +21,11 @@ from ..pool.call import redact
 from ..pool.client import PoolClient
 from ..pool.credentials import TokenSource
 from ..pool.endpoints import Endpoint
-from ..pool.local_record import read_record
+from ..pool.local_record import find_record
 from ..session.lease import AlreadyHeld, Lease, LeaseStore
 from ..session.opening import connect_to
 from ..session.reaper import STOP_TIMEOUT_S, reap
-from ..session.settings import ENDPOINT, LOCAL, Settings
+from ..session.settings import ENDPOINT, Settings
 from .kernelspecs import environment_of, kernels_found
 
 #: A prefix of an identifier that ``stop`` accepts: what ``list`` shows.
@@ -164,10 +164,9 @@ def _end(lease: Lease, end: End) -> bool:
 
 def _pool_of(lease: Lease, environ: Mapping[str, str]) -> tuple[Endpoint, TokenSource]:
     """:raises LocalPoolNotRunning: the session was in a local pool that has ended."""
-    if is_loopback(urlsplit(lease.endpoint_url).hostname or ""):
-        if read_record().url != lease.endpoint_url:
-            raise LocalPoolNotRunning("That local pool has ended.")
-        return connect_to(Settings.from_environ({**environ, ENDPOINT: LOCAL}))
+    here = is_loopback(urlsplit(lease.endpoint_url).hostname or "")
+    if here and find_record(lambda pool: pool.url == lease.endpoint_url) is None:
+        raise LocalPoolNotRunning("That local pool has ended.")
     return connect_to(Settings.from_environ({**environ, ENDPOINT: lease.endpoint_url}))
 
 

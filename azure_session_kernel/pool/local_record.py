@@ -1,7 +1,8 @@
-"""The record of the running local pool: where it listens, and the token it asks for.
+"""The records of running local pools: where each listens, and the token it asks for.
 
-``azure-session-kernel pool`` writes it when it listens; ``endpoint=local`` reads it. One file for
-each user, mode 0600. The newest pool wins the record, and a pool removes only its own.
+``azure-session-kernel pool`` writes its own when it listens, and removes it when it ends. The
+newest one's is a user's ``local-pool.json``, which ``endpoint=local`` reads; when that pool ends,
+the next newest has its place. Mode 0600.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ipaddress
 import json
 import logging
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -59,17 +61,18 @@ def authority_path() -> Path:
 
 
 def write_record(pool: LocalPool) -> Path:
-    """Called by the pool when it listens; replaces the record of an older pool.
+    """Called by the pool when it listens; takes the place of an older pool.
 
     :raises StateUnusable: when it can't be written.
     """
-    path = record_path()
-    write_private(path, json.dumps(asdict(pool)).encode())
-    return path
+    data = json.dumps(asdict(pool)).encode()
+    write_private(_own_path(pool), data)
+    write_private(record_path(), data)
+    return record_path()
 
 
 def read_record() -> LocalPool:
-    """The pool that ``endpoint=local`` means.
+    """The pool that ``endpoint=local`` means: the newest that runs.
 
     :raises LocalPoolNotRunning: no record, or its process is gone.
     :raises StateUnusable: the record can't be read or understood; it is left as it is.
@@ -83,9 +86,19 @@ def read_record() -> LocalPool:
         raise _unusable(path, f"can't be read ({error.strerror})") from error
     except ValueError as error:
         raise _unusable(path, f"is not a local pool's record ({error})") from error
-    if not _alive(pool.pid):
-        raise _not_running("The local pool has ended without removing its record.")
-    return pool
+    if _alive(pool.pid):
+        return pool
+    for older in _running():
+        return older
+    raise _not_running("The local pool has ended without removing its record.")
+
+
+def find_record(matches: Callable[[LocalPool], bool]) -> LocalPool | None:
+    """Of this user's pools that run, the newest that ``matches``; None when there is none."""
+    newest = []
+    with contextlib.suppress(SettingsError):
+        newest.append(read_record())
+    return next(filter(matches, [*newest, *_running()]), None)
 
 
 class RecordToken:
@@ -104,22 +117,52 @@ class RecordToken:
 
     async def token(self, *, refresh: bool = False) -> str:
         if refresh:
-            try:
-                newest = await asyncio.to_thread(read_record)
-            except SettingsError as error:
-                log.warning("no new token for the local pool: %s", error)
+            url = self._record.url
+            newest = await asyncio.to_thread(find_record, lambda pool: pool.url == url)
+            if newest is None:
+                log.warning("no new token for the local pool: none of yours listens at %s", url)
             else:
-                if newest.url == self._record.url:
-                    self._record = newest
+                self._record = newest
         return self._record.token
 
 
 def remove_record(pool: LocalPool) -> None:
     """Called by the pool when it ends. A record that is not ``pool``'s own is left alone."""
-    path = record_path()
+    _remove_if(_own_path(pool), pool)
+    for older in _running():
+        with contextlib.suppress(OSError, ValueError, StateUnusable):
+            if _parse(record_path()) == pool:
+                write_private(record_path(), json.dumps(asdict(older)).encode())
+        return
+    _remove_if(record_path(), pool)
+
+
+def _remove_if(path: Path, pool: LocalPool) -> None:
     with contextlib.suppress(OSError, ValueError):
         if _parse(path) == pool:
             path.unlink()
+
+
+def _own_path(pool: LocalPool) -> Path:
+    """A pool's for as long as it runs, whichever is the newest."""
+    return state_dir() / f"local-pool-{urlsplit(pool.url).port}.json"
+
+
+def _running() -> Iterator[LocalPool]:
+    """By the records of their own, newest first. Those of pools that are gone are removed."""
+    for _, path in sorted(_written(), reverse=True):
+        with contextlib.suppress(OSError, ValueError):
+            pool = _parse(path)
+            if _alive(pool.pid):
+                yield pool
+            else:
+                path.unlink()
+
+
+def _written() -> Iterator[tuple[int, Path]]:
+    for path in state_dir().glob("local-pool-*.json"):
+        with contextlib.suppress(OSError):
+            yield path.stat().st_mtime_ns, path
 
 
 def _parse(path: Path) -> LocalPool:

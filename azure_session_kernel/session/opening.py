@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from ..executors.discovery.discovery import make_executor
 from ..pool.client import PoolClient
 from ..pool.credentials import AzureToken, TokenSource
 from ..pool.endpoints import Endpoint, parse_endpoint
-from ..pool.local_record import LocalPool, RecordToken, read_record
+from ..pool.local_record import LocalPool, RecordToken, find_record, read_record
 from .identity import Scope, choose_scope, install_secret, make_identifier
 from .lease import AlreadyHeld, HeldLease, Lease, LeaseState, LeaseStore
 from .lease_writer import LeaseWriter
@@ -60,9 +59,8 @@ def has_moved(opening: Opening) -> bool:
     """Whether the local pool is another one by now, at another address. Reads its record."""
     if opening.settings.endpoint != LOCAL:
         return False
-    with contextlib.suppress(SettingsError):
-        return read_record().url != opening.endpoint.url
-    return False
+    url = opening.endpoint.url
+    return find_record(lambda _: True) is not None and find_record(lambda p: p.url == url) is None
 
 
 def outage_s(endpoint: Endpoint) -> float:
@@ -119,11 +117,14 @@ def _of_record(endpoint: Endpoint, record: LocalPool) -> tuple[Endpoint, TokenSo
 
 def _record_at(endpoint: Endpoint) -> LocalPool:
     """Any program may listen on loopback: no token but the local pool's (docs/design.md rule 9)."""
-    with contextlib.suppress(SettingsError):
-        record = read_record()
-        here, there = urlsplit(endpoint.url), urlsplit(record.url)
-        if (here.scheme, here.port) == (there.scheme, there.port):
-            return record
+    here = urlsplit(endpoint.url)
+
+    def listens_there(pool: LocalPool) -> bool:
+        there = urlsplit(pool.url)
+        return (here.scheme, here.port) == (there.scheme, there.port)
+
+    if record := find_record(listens_there):
+        return record
     raise LocalPoolNotRunning(
         f"No local pool of yours listens at {endpoint.url[:100]}.",
         cause="AZURE_SESSION_POOL_ENDPOINT names a port of this machine. There, only the local "

@@ -81,13 +81,14 @@ def test_sessions_do_not_outlive_a_pool_that_was_killed(start_pool: StartPool) -
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_the_newest_pool_wins_the_record_and_keeps_it(start_pool: StartPool) -> None:
+def test_of_two_pools_the_newer_is_meant_until_it_ends(start_pool: StartPool) -> None:
     older = start_pool()
     newer = start_pool(env=older.env)
-    assert older.stop() == 0
     assert newer.record_path.read_text().count(newer.token) == 1
     assert newer.stop() == 0
-    assert not newer.record_path.exists()
+    assert older.record_path.read_text().count(older.token) == 1
+    assert older.stop() == 0
+    assert not older.record_path.exists()
 
 
 def test_a_port_in_use_is_a_clear_error(capsys: pytest.CaptureFixture[str]) -> None:

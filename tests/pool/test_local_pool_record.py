@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from azure_session_kernel.common.errors import LocalPoolNotRunning, StateUnusable
 from azure_session_kernel.pool.local_record import (
     LocalPool,
+    find_record,
     read_record,
     record_path,
     remove_record,
@@ -86,15 +88,36 @@ def test_a_record_that_makes_no_sense_is_an_error_and_stays(text: str) -> None:
     assert path.read_text(encoding="latin-1") == text
 
 
+NEWER = LocalPool("http://127.0.0.1:4321", "other-token", os.getpid())
+
+
 def test_a_pool_removes_only_its_own_record() -> None:
-    newer = LocalPool("http://127.0.0.1:4321", "other-token", os.getpid())
     write_record(POOL)
-    write_record(newer)
+    write_record(NEWER)
     remove_record(POOL)
-    assert read_record() == newer
-    remove_record(newer)
-    assert not record_path().exists()
-    remove_record(newer)
+    assert read_record() == NEWER
+    remove_record(NEWER)
+    assert list(record_path().parent.iterdir()) == []
+    remove_record(NEWER)
+
+
+def test_of_two_pools_the_newer_is_meant_and_the_older_again_when_that_ends() -> None:
+    write_record(POOL)
+    write_record(NEWER)
+    assert read_record() == NEWER
+    assert find_record(lambda pool: pool.url == POOL.url) == POOL
+    remove_record(NEWER)
+    assert read_record() == POOL
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows can't ask without ending the process")
+def test_a_pool_that_was_killed_hides_none_that_runs() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    write_record(POOL)
+    write_record(replace(NEWER, pid=ended.pid))
+    assert read_record() == POOL
+    assert find_record(lambda pool: pool.url == NEWER.url) is None
 
 
 def test_its_text_does_not_show_the_token() -> None:
