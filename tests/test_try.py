@@ -218,6 +218,7 @@ def test_an_error_ends_the_run_and_the_copy_holds_what_ran(person: Person) -> No
     assert (status, err) == (1, "")
     assert "Stopped: StdinNotImplementedError: " in out
     assert "1 did not run" in out
+    assert "What to do:   azure-session-kernel try --lab wrong.ipynb" in out
     first, failed, never = person.reads("copy.ipynb").cells
     assert texts(first) == "one\n"
     assert failed.outputs[0].ename == "StdinNotImplementedError"

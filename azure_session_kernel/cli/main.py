@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -29,16 +31,25 @@ EXTRAS = {"try": "try", "pool": "pool"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 it failed, 2 wrong usage or input."""
+    """Exit codes: 0 done, 1 it failed, 2 wrong usage or input, 130 Ctrl-C, 141 nobody reads."""
     leave_out_unused()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # whatever a cell prints, or a name has in it
     args = parsed(sys.argv[1:] if argv is None else argv)
     try:
-        return int(args.run(args))
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
     except SessionKernelError as error:
         print(f"{type(error).__name__}: {in_lines(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Who read it has ended, as `head` does. What is still to be written goes nowhere, so that
+        # nothing complains at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -30,6 +30,7 @@ from .kernelspecs import environment_of, kernels_found
 
 #: A prefix of an identifier that ``stop`` accepts: what ``list`` shows.
 _SHORTEST_PREFIX: Final = 8
+_NONE: Final = "This machine has no open sessions."
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
             return _stop(store, args.session, everything=args.all)
         case _:
             gone = [lease for lease in store.all() if not store.is_held(lease)]
+            if not gone:
+                print("There is nothing to reap: no session is left of a kernel that is gone.")
             return _end_each(gone, reap)
 
 
@@ -68,7 +71,7 @@ def _list(store: LeaseStore, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(rows, indent=1))
     elif not rows:
-        print("This machine has no open sessions.")
+        print(_NONE)
     else:
         print(f"{'session':<12}{'kernel':<10}{'scope':<10}{'age':>8}  pool")
         for row in rows:
@@ -102,6 +105,8 @@ def _stop(store: LeaseStore, session: str | None, *, everything: bool) -> int:
     if bool(session) == everything:
         return _usage("Say which session to stop, or --all. `sessions list` shows them.")
     leases = store.all()
+    if not session and not leases:
+        print(_NONE)
     if session:
         prefix = session.rstrip("…")
         if len(prefix) < _SHORTEST_PREFIX:

@@ -50,8 +50,9 @@ def kernel(pool: RunningPool) -> Iterator[KernelManager]:
 
 def test_without_sessions_the_list_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
-    done = sessions("list")
-    assert (done.returncode, done.stdout) == (0, "This machine has no open sessions.\n")
+    for typed in (["list"], ["stop", "--all"]):
+        done = sessions(*typed)
+        assert (done.returncode, done.stdout) == (0, "This machine has no open sessions.\n")
 
 
 def test_a_running_kernel_is_listed_without_its_identifier_in_full(
@@ -68,7 +69,7 @@ def test_a_running_kernel_is_listed_without_its_identifier_in_full(
 def test_reap_leaves_the_session_of_a_living_kernel_alone(
     kernel: KernelManager,
 ) -> None:
-    assert sessions("reap").stdout == ""
+    assert sessions("reap").stdout.startswith("There is nothing to reap")
     assert json.loads(sessions("list", "--json").stdout)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -94,3 +97,16 @@ def test_help_shows_choices_and_defaults(
     assert "at a time (default: 10)" in said
     assert "after which a session ends (default: 300)" in said
     assert "(default: False)" not in said
+
+
+@pytest.mark.parametrize("line", ["sessions list", "doctor --endpoint pool", "try --list"])
+def test_who_stops_reading_is_left_in_peace(line: str) -> None:
+    """As ``head`` does."""
+    code = "from azure_session_kernel.cli.main import main; raise SystemExit(main())"
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-c", code, *line.split()]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, check=False)
+    os.close(theirs)
+    assert done.stderr == b""
+    assert done.returncode != 0

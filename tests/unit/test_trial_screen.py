@@ -138,8 +138,8 @@ def test_a_bundle_is_described_in_a_line(data: dict[str, object], lines: list[st
 def test_a_module_that_sessions_lack_is_installed_for_this_python(ours: bool, advised: str) -> None:
     file = io.StringIO()
     outcome = Outcome(ran=1, problem="ModuleNotFoundError: No module named 'matplotlib'")
-    summary(Screen(Console(file=file)), outcome, Path("copy.ipynb"), ours)
+    summary(Screen(Console(file=file)), outcome, Path("copy.ipynb"), ours, "mine.ipynb")
     assert advised in file.getvalue()
     outcome.problem = "ZeroDivisionError: division by zero"
-    summary(Screen(Console(file=file)), outcome, Path("copy.ipynb"), ours)
+    summary(Screen(Console(file=file)), outcome, Path("copy.ipynb"), ours, "mine.ipynb")
     assert file.getvalue().count("pip install") == 1

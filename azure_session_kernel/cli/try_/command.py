@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,8 +62,6 @@ def register(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 every cell ran, 1 one failed or nothing could be started, 2 the notebook is unusable."""
     refuse: Callable[[str], NoReturn] = args.refuse
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # whatever a cell prints can be shown
     if args.list:
         print("\n".join(f"{name:<15}{title}" for name, title in list_notebooks()))
         print("Run one here:                  azure-session-kernel try NAME")
@@ -97,12 +95,15 @@ def _run(args: argparse.Namespace, path: Path, notebook: NotebookNode, copy: Pat
     finally:
         if outcome.ran or outcome.problem:
             save(notebook, copy)
-            summary(screen, outcome, copy, comes_along(path))
+            summary(screen, outcome, copy, comes_along(path), args.notebook or path.stem)
     return 1 if outcome.problem else 0
 
 
-def summary(screen: Screen, outcome: Outcome, copy: Path, ours: bool) -> None:
-    """:param ours: the notebook comes along, so it is known what it needs."""
+def summary(screen: Screen, outcome: Outcome, copy: Path, ours: bool, named: str) -> None:
+    """
+    :param ours: the notebook comes along, so it is known what it needs.
+    :param named: the notebook, as it was typed.
+    """
     screen.say("")
     if outcome.problem:
         screen.say(f"Stopped: {outcome.problem}", "bold red")
@@ -110,6 +111,9 @@ def summary(screen: Screen, outcome: Outcome, copy: Path, ours: bool) -> None:
         screen.say("The sessions of a local pool have the packages of the Python that runs this.")
         missing = "azure-session-kernel[local]" if ours else "PACKAGE"
         screen.say(f"  What to do:   {pip_install(missing)}")
+    if outcome.problem.startswith("StdinNotImplementedError:"):
+        screen.say("A cell asks for input, and nobody is asked here.")
+        screen.say(f"  What to do:   azure-session-kernel try --lab {shlex.quote(named)}")
     counts = (
         f"{outcome.ran} {'cell' if outcome.ran == 1 else 'cells'} ran in {outcome.elapsed_s:.1f} s"
     )
