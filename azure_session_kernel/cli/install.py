@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -155,8 +156,11 @@ def _report(folder: Path) -> str:
     elif not Path(found).samefile(folder):
         return "\n".join([*lines, *_hidden(folder, found)])
     title = KernelSpec.from_resource_dir(str(folder)).display_name
-    lines.append(f"Next: open a notebook in Jupyter and choose the kernel {title!r}, or run one:")
-    lines.append(f"    jupyter execute --kernel_name={folder.name} NOTEBOOK")
+    runs = find_spec("nbclient") is not None  # else there is no `jupyter execute`
+    more = ", or run one:" if runs else "."
+    lines.append(f"Next: open a notebook in Jupyter and choose the kernel {title!r}{more}")
+    if runs:
+        lines.append(f"    jupyter execute --kernel_name={folder.name} NOTEBOOK")
     return "\n".join(lines)
 
 

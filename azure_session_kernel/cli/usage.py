@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from ..common.errors import SessionKernelError
+from ..common.errors import SessionKernelError, in_a_terminal
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,5 +36,5 @@ def in_lines(error: SessionKernelError) -> str:
     if error.cause:
         lines.append(f"  Likely cause: {error.cause}")
     if error.fix:
-        lines.append("  What to do:   " + error.fix.replace("\n", "\n      "))
+        lines.append("  What to do:   " + in_a_terminal(error.fix).replace("\n", "\n      "))
     return "\n".join(lines)

@@ -89,6 +89,11 @@ class SessionKernelError(Exception):
         return {"ename": ename, "evalue": self.what, "traceback": traceback}
 
 
+def in_a_terminal(fix: str) -> str:
+    """What to do, said to somebody who has typed a command and has no cell."""
+    return fix.replace("run the cell again", "run this again")
+
+
 def _indented(text: str) -> str:
     """A command stands on a line of its own, so that it can be copied whole."""
     return text.replace("\n", "\n      ")

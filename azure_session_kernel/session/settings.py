@@ -117,7 +117,6 @@ class Settings:
         """
         hosts = _hosts(_get(environ, ALLOWED_HOSTS))
         return cls(
-            endpoint=_endpoint(environ, hosts),
             executor=_choice(environ, EXECUTOR, _EXECUTORS),
             execute_path=_execute_path(_get(environ, EXECUTE_PATH, "/python/execute")),
             credential=_choice(environ, CREDENTIAL, tuple(CREDENTIALS)),
@@ -130,6 +129,8 @@ class Settings:
             upload=_upload(_get(environ, UPLOAD)),
             env=variables_for_session(environ, _get(environ, ENV)),
             open_timeout_s=_open_timeout_s(_get(environ, OPEN_TIMEOUT)),
+            # Last: what else is wrong is wrong with and without a pool.
+            endpoint=_endpoint(environ, hosts),
         )
 
 

@@ -92,6 +92,7 @@ def test_a_dead_port_is_shown_in_80_columns_without_colour_and_with_the_command(
     assert "\x1b" not in done.stdout
     assert "The cause: No local pool is running [local-pool-not-running]" in done.stdout
     assert "`azure-session-kernel pool`" in done.stdout
+    assert "run this again" in " ".join(done.stdout.split())
     lines = [line for line in done.stdout.splitlines() if not line.startswith("    az ")]
     assert max(map(len, lines)) <= 80
     assert done.stdout.count("FAILED") == 1

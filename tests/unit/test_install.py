@@ -204,3 +204,15 @@ def test_a_place_that_can_not_be_written_is_reported(
 def test_one_place_only(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="2"):
         install("--user", "--prefix", str(tmp_path))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_command_is_named_only_where_it_is_there(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    installed: bool,
+) -> None:
+    monkeypatch.setattr("azure_session_kernel.cli.install.find_spec", lambda _: installed or None)
+    assert install("--prefix", str(tmp_path), "--name", "mine") == 0
+    assert ("jupyter execute" in capsys.readouterr().out) == installed

@@ -37,6 +37,11 @@ def test_defaults_are_the_documented_ones() -> None:
     )
 
 
+def test_what_is_wrong_besides_is_said_without_a_pool_too() -> None:
+    with pytest.raises(SettingsError, match="AZURE_SESSION_SCOPE is 'wrong'"):
+        Settings.from_environ({"AZURE_SESSION_SCOPE": "wrong"})
+
+
 def test_every_variable_is_read() -> None:
     settings = read(
         AZURE_SESSION_EXECUTOR="adapter",

@@ -398,8 +398,9 @@ CONTAINER_CAUSES: Final = (
         title="The image has another version of azure-session-kernel",
         explanation="The adapter in the image speaks another protocol than this kernel: "
         "{protocols}.",
-        fix="Install the same version of azure-session-kernel here and in the image: `pip install "
-        "azure-session-kernel=={adapter_version}`, or rebuild the image.",
+        fix="Build the image anew from the copy of the repository that this kernel was installed "
+        "from, or install {adapter_version} here: in a copy of that version, "
+        "`python -m pip install .`.",
         source="this project's protocol, docs/protocol.md",
         signs=(
             Sign(

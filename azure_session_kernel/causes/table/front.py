@@ -278,8 +278,8 @@ FRONT_CAUSES: Final = (
         title="The pool does not know the api-version",
         explanation="The service refuses the api-version that this kernel asks for; it names: "
         "{versions}.",
-        fix="Install the newest azure-session-kernel: `pip install --upgrade "
-        "azure-session-kernel`.",
+        fix="Install the newest azure-session-kernel: in an up-to-date copy of its repository, "
+        "`python -m pip install .`.",
         source="recorded header api-supported-versions",
         signs=(
             Sign(

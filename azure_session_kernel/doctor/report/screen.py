@@ -11,6 +11,7 @@ from typing import Final, TextIO
 
 from ...causes.diagnosis import Finding
 from ...causes.table.row import CHECKS
+from ...common.errors import in_a_terminal
 from .result import NOT_REACHED, OK, PROBLEM, UNDONE, WARNING, Report, Result
 from .wording import in_a_line
 
@@ -75,7 +76,7 @@ def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "dim", f"Seen: {finding.sign.when}."
     for reply in finding.seen[:_MOST_REPLIES]:
         yield "dim", f"  {in_a_line(reply)}"
-    yield "bold", f"What to do: {finding.fix}"
+    yield "bold", f"What to do: {in_a_terminal(finding.fix)}"
     yield "", ""
 
 
