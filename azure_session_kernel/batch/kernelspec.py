@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from string import Template
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from traitlets.config.loader import KVArgParseConfigLoader
 from ..common.our_kernelspec import DEFAULT_NAME, runs_this_kernel
 from ..kernel.app import AzureSessionKernelApp
 from ..kernel.arguments import sorted_out
+from ..session.installed import env_of
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,8 @@ def environment_of(spec: KernelSpec | None, environ: Mapping[str, str]) -> dict[
     """
     env = dict(environ)
     if spec is not None:
-        env |= {name: Template(value).safe_substitute(env) for name, value in spec.env.items()}
+        told = env_of(Path(spec.resource_dir), spec.to_dict())
+        env |= {name: Template(value).safe_substitute(env) for name, value in told.items()}
     of_the_process = filter(_OF_THE_PROCESS.fullmatch, env)
     differing = [name for name in of_the_process if os.environ.get(name) != env[name]]
     if differing:

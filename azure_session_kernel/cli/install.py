@@ -21,7 +21,8 @@ from jupyter_core.paths import jupyter_data_dir, prefer_environment_over_user
 from ..common.errors import SettingsError
 from ..pool.endpoints import SHOW_COMMAND, parse_endpoint
 from ..session import settings
-from .kernelspecs import DEFAULT_NAME, is_ours, write_spec
+from ..session.installed import DEFAULT_NAME
+from .kernelspecs import is_ours, write_spec
 from .usage import in_lines
 
 #: command line option -> the variable it sets

@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from ..common.our_kernelspec import DEFAULT_NAME as DEFAULT_NAME
 from ..common.our_kernelspec import runs_this_kernel as runs_this_kernel
+from ..session.installed import env_of, write_env
 from .shipped import shipped
 
 
@@ -38,6 +39,7 @@ def write_spec(
     if display_name:
         spec["display_name"] = display_name
     path.write_text(json.dumps(spec, indent=2) + "\n", encoding="utf-8")
+    write_env(folder, env)
 
 
 def is_ours(folder: Path) -> bool:
@@ -51,9 +53,8 @@ def kernels_found() -> dict[str, dict[str, str]]:
     for name, folder in sorted(KernelSpecManager().find_kernel_specs().items()):
         spec = _ours(Path(folder))
         if spec is not None:
-            env = spec.get("env")
-            pairs = env.items() if isinstance(env, dict) else ()
-            found[name] = {k: _substituted(v) for k, v in pairs if isinstance(v, str)}
+            env = env_of(Path(folder), spec)
+            found[name] = {k: _substituted(v) for k, v in env.items()}
     return found
 
 

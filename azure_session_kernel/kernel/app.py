@@ -16,6 +16,7 @@ from tornado import ioloop
 from zmq.eventloop.zmqstream import ZMQStream
 
 from ..common.within import within
+from ..session.installed import set_what_pip_has_replaced
 from .arguments import sorted_out
 from .iopub import IOPubStream
 from .parent import Parent
@@ -179,4 +180,5 @@ def main() -> None:
     for noisy in ("httpx", "httpcore", "azure"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("azure_session_kernel").addHandler(logging.StreamHandler())
+    set_what_pip_has_replaced()
     AzureSessionKernelApp.launch_instance()

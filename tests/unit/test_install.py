@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
+from azure_session_kernel.cli.kernelspecs import environment_of, kernels_found
 from azure_session_kernel.cli.main import main
+from azure_session_kernel.cli.shipped import shipped
+from azure_session_kernel.session.installed import set_what_pip_has_replaced
 
 ENDPOINT = "https://pool.env.westeurope.azurecontainerapps.io"
 
@@ -216,3 +220,22 @@ def test_a_command_is_named_only_where_it_is_there(
     monkeypatch.setattr("azure_session_kernel.cli.install.find_spec", lambda _: installed or None)
     assert install("--prefix", str(tmp_path), "--name", "mine") == 0
     assert ("jupyter execute" in capsys.readouterr().out) == installed
+
+
+def test_a_later_pip_install_loses_no_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It replaces ``kernel.json`` by the one that comes with the package."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert install("--sys-prefix", "--scope", "kernel") == 0
+    spec = kernels_below(tmp_path) / "azure-session" / "kernel.json"
+    shutil.copy(shipped("kernelspec") / "kernel.json", spec)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share" / "jupyter"))
+    expected = {"AZURE_SESSION_POOL_ENDPOINT": ENDPOINT, "AZURE_SESSION_SCOPE": "kernel"}
+    assert kernels_found()["azure-session"] == expected
+    with environment_of({}):
+        set_what_pip_has_replaced()
+        assert expected.items() <= os.environ.items()
+    with environment_of({"AZURE_SESSION_POOL_ENDPOINT": "local"}):  # another kernelspec's
+        set_what_pip_has_replaced()
+        assert "AZURE_SESSION_SCOPE" not in os.environ

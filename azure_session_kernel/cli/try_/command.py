@@ -14,8 +14,8 @@ from rich.console import Console
 
 from ...common.pip_hint import pip_install
 from ...emulator import NO_SANDBOX
+from ...session.installed import DEFAULT_NAME
 from .. import signals
-from ..kernelspecs import DEFAULT_NAME
 from .lab import lab_is_installed, run_lab
 from .notebook import (
     NotebookUnusable,

@@ -22,7 +22,8 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from ...common.errors import LocalPoolNotRunning
 from ...session import settings
-from ..kernelspecs import DEFAULT_NAME, runs_this_kernel, write_spec
+from ...session.installed import DEFAULT_NAME
+from ..kernelspecs import runs_this_kernel, write_spec
 
 _MAIN = "from azure_session_kernel.cli.main import main; raise SystemExit(main())"
 _OPTIONS = ("--port", "0", "--ready-sessions", "1", "--exit-with-parent")
