@@ -17,7 +17,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from azure_session_kernel.cli.main import parsed
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 NAME = "azure-session-kernel"
 ENDPOINT = "https://pool.env.westeurope.azurecontainerapps.io"
 _BLOCK = re.compile(r"^ *```\n(.*?)^ *```", re.S | re.M)
