@@ -19,9 +19,9 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_core.paths import jupyter_data_dir, prefer_environment_over_user
 
 from ..common.errors import SettingsError
+from ..common.our_kernelspec import DEFAULT_NAME
 from ..pool.endpoints import SHOW_COMMAND, parse_endpoint
 from ..session import settings
-from ..session.installed import DEFAULT_NAME
 from .kernelspecs import is_ours, write_spec
 from .usage import in_lines
 

@@ -13,7 +13,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
 from azure_session_kernel.cli.kernelspecs import is_ours, runs_this_kernel, write_spec
 from azure_session_kernel.cli.shipped import shipped
-from azure_session_kernel.session.installed import DEFAULT_NAME
+from azure_session_kernel.common.our_kernelspec import DEFAULT_NAME
 from azure_session_kernel.wire.kernel_info import kernel_info
 
 

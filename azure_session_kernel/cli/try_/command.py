@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
+from ...common.our_kernelspec import DEFAULT_NAME
 from ...common.pip_hint import pip_install
 from ...emulator import NO_SANDBOX
-from ...session.installed import DEFAULT_NAME
 from .. import signals
 from .lab import lab_is_installed, run_lab
 from .notebook import (

@@ -21,8 +21,8 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from ...common.errors import LocalPoolNotRunning
+from ...common.our_kernelspec import DEFAULT_NAME
 from ...session import settings
-from ...session.installed import DEFAULT_NAME
 from ..kernelspecs import runs_this_kernel, write_spec
 
 _MAIN = "from azure_session_kernel.cli.main import main; raise SystemExit(main())"
