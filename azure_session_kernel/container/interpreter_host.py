@@ -41,7 +41,7 @@ UNUSED_WAIT_S: Final = 0.25
 EXIT_GRACE_S: Final = 0.8
 #: One comes with each kernel start; an older one than these is told of another boot instead.
 REMEMBERED_READERS: Final = 1000
-FEATURES: Final = ("interrupt", "restart", "comms", "debugger", "subshells", PIPELINING)
+FEATURES: Final = ("interrupt", "restart", "comms", "debugger", "subshells", PIPELINING, "batches")
 
 
 class BootMismatch(Exception):

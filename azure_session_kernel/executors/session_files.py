@@ -68,6 +68,16 @@ class Unfit:
 A_FOLDER: Final = Unfit("it is a folder", is_folder=True)
 NOT_REGULAR: Final = Unfit("it is not a regular file")
 
+
+@dataclass(frozen=True)
+class SmallFile:
+    """A whole file. :ivar fingerprint: of ``data``."""
+
+    name: str
+    data: bytes = field(repr=False)
+    fingerprint: Fingerprint
+
+
 #: What is known of names; those of nothing are left out.
 Found = Mapping[str, Fingerprint | Unfit]
 
@@ -134,6 +144,10 @@ class SessionFiles(Protocol):
     def largest_bytes(self) -> int | None:
         """The largest file that the pool takes; 0 when it has no files, None when it sets none."""
 
+    @property
+    def batch_bytes(self) -> int:
+        """Files up to this size go many at a time; 0 where each goes by itself."""
+
     async def list(self, directory: str = "", *, recursive: bool = True) -> Listing:
         """What is below a folder; names are relative to the working directory.
 
@@ -153,6 +167,14 @@ class SessionFiles(Protocol):
         :raises SessionDiskFull:
         """
 
+    async def upload_batch(
+        self, files: Sequence[SmallFile], stored: Callable[[SmallFile], None]
+    ) -> None:
+        """The same with many, none larger than ``batch_bytes``. Those before a failure stay.
+
+        :param stored: told of each that is there.
+        """
+
     async def settle(self) -> None:
         """After the last upload: what the pool could not do with each.
 
@@ -161,3 +183,9 @@ class SessionFiles(Protocol):
 
     def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:
         """Its pieces in order, at most ``size_bytes`` and one piece more in all."""
+
+    def download_batch(self, names: Sequence[str]) -> AsyncGenerator[SmallFile, None]:
+        """Those among ``names`` that are files up to ``batch_bytes``, each checked, in any order.
+
+        What can't be had so is left out.
+        """

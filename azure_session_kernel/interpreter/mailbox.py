@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import inspect
 import json
 import os
 import platform
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from .arguments import apply
 from .arrivals import Arrivals
+from .files import FILES, use_files
 from .history import count_elsewhere, forget_cells, results_kept
 from .log import LONGEST_WINDOW_S, WINDOW_S, Log
 from .packing import pack
@@ -88,11 +87,13 @@ class Mailbox:
         self.log.window_s = min(max(WINDOW_S, payload.get("window", 0)), LONGEST_WINDOW_S)
         if payload["do"] == "exit":
             os._exit(0)
-        if payload["do"] == "stat":
-            _stat(place, payload["names"], payload["into"], payload.get("marks", {}))
         messages = payload.get("messages", [])
         if "file" in payload:
             messages = place.take(payload["file"])
+        if payload["do"] in FILES:
+            if messages is not None:
+                use_files(place, payload["do"], messages, payload["into"])
+            return {"came": messages is not None}
         began = f"began-{payload.get('name')}"
         with contextlib.suppress(OSError):
             place.write(began, b"{}")  # a crash may be faster than the log
@@ -287,50 +288,3 @@ def _set_variable(name: str, value: str | None) -> None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
-
-
-def _stat(place: Place, names: list[str], into: str, marks: dict[str, Any]) -> None:
-    """What files are, into a file: the answer to an execution may be cut short.
-
-    ``marks`` says of files that were uploaded whether they are executable, and their time.
-    """
-    found = {}
-    for name in names:
-        path = place.base / name
-        try:
-            if name in marks and path.is_file():
-                _mark(place, path, *marks[name])
-            if known := _what_is(path):
-                found[name] = known
-        except OSError:
-            found[name] = "unreadable"
-    place.write(into, pack(found))
-
-
-def _mark(place: Place, path: Path, executable: bool, mtime_ns: int | None) -> None:
-    if executable:
-        # What the umask allows is seen of a new file: asking for it would change it for a moment.
-        new = place.path("tmp-mode")
-        place.folder.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(new, os.O_CREAT | os.O_WRONLY, 0o777))
-        allowed, mode = new.stat().st_mode & 0o111, path.stat().st_mode & 0o777
-        new.unlink()
-        path.chmod(mode | ((mode & 0o444) >> 2 & allowed))
-    if mtime_ns is not None:
-        with contextlib.suppress(OSError, OverflowError):
-            os.utime(path, ns=(mtime_ns, mtime_ns))
-
-
-def _what_is(path: Path) -> list[int | str] | str | None:
-    """Size, SHA-256, whether it is executable and time of a regular file; what else it is; None
-    when nothing is there.
-    """
-    if not path.is_file():
-        return "directory" if path.is_dir() else "other" if path.exists() else None
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1024 * 1024):
-            digest.update(piece)
-    status = path.stat()
-    executable = bool(status.st_mode & 0o100)
-    return [status.st_size, digest.hexdigest(), executable, status.st_mtime_ns]

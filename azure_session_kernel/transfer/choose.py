@@ -22,7 +22,7 @@ from .quoting import quoted
 from .real_path import real_name
 
 #: Files of one command.
-MAX_FILES: Final = 2000
+MAX_FILES: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ def why_left_out(folder: Path, path: Path, name: str, rules: IgnoreRules) -> str
     real = real_name(folder, path)
     if real is None:
         return "it leads outside the notebook's folder"
+    if real == name:
+        return ""
     reason = rules.reason(real)
     return f"it leads to {real!r}, and {reason}" if reason else ""
 

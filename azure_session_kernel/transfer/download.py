@@ -7,13 +7,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from threading import Event
 
 from ..common.errors import FileChanged, FileInTheWay, FileMissing
-from ..executors.session_files import Fingerprint, SessionFiles
+from ..executors.session_files import Fingerprint, SessionFiles, SmallFile
 from .download_folder import folder_in
 from .in_thread import in_thread
 from .limits import Limits
@@ -54,7 +54,10 @@ async def download(
     folders = {paths[name].parent for name in names}
     await asyncio.to_thread(remove_left_over, folders)
     unchanged = set(tally.unchanged)
-    for name in (name for name in names if name not in unchanged):
+    wanted_ones = [name for name in names if name not in unchanged]
+    small = {n: there[n] for n in wanted_ones if there[n].size_bytes <= files.batch_bytes}
+    came = await _download_small(files, small, paths, tally, force=force)
+    for name in (name for name in wanted_ones if name not in came):
         size = there[name].size_bytes
         await _download_one(files, name, paths[name], size, tally, limits=limits, force=force)
         tally.transferred.append(name)
@@ -89,6 +92,35 @@ async def _is_here(path: Path, name: str, expected: Fingerprint, *, force: bool)
         f"{name!r} is on this machine already, with another content. Nothing was downloaded.",
         fix="Replace it with --force, or choose another folder with --to FOLDER.",
     )
+
+
+async def _download_small(
+    files: SessionFiles,
+    expected: Mapping[str, Fingerprint],
+    paths: Mapping[str, Path],
+    tally: Tally,
+    *,
+    force: bool,
+) -> set[str]:
+    """Many at a time; those that have come. What has changed since is left for another look."""
+    came: set[str] = set()
+    if not expected:
+        return came
+    async with aclosing(files.download_batch(list(expected))) as wholes:
+        async for file in wholes:
+            if file.name in came or file.fingerprint != expected.get(file.name):
+                continue
+            path, name = paths[file.name], file.name
+            await asyncio.to_thread(_write, path, file, replace=force)
+            came.add(name)
+            tally.transferred.append(name)
+            tally.add_bytes(len(file.data))
+    return came
+
+
+def _write(path: Path, file: SmallFile, *, replace: bool) -> None:
+    with written(path, file.name, replace=replace, like=file.fingerprint) as new:
+        new.write(file.data)
 
 
 async def _download_one(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from ..common.errors import FileChanged, FileInTheWay, FileRefused, FileTransferError
-from ..executors.session_files import Fingerprint
+from ..executors.session_files import Fingerprint, SmallFile
 
 _BLOCK_BYTES: Final = 1024 * 1024
 _PART: Final = re.compile(r"\.ask-[0-9a-f]{16}\.part")
@@ -42,13 +42,7 @@ class LocalFile:
         digest = hashlib.sha256()
         for offset in range(0, self._size, _BLOCK_BYTES):
             digest.update(await self.read(offset, _BLOCK_BYTES))
-        self._fingerprint = Fingerprint(
-            self._size,
-            digest.hexdigest(),
-            # Windows knows no such bit.
-            bool(self._status.st_mode & stat.S_IXUSR) if os.name != "nt" else None,
-            self._status.st_mtime_ns,
-        )
+        self._fingerprint = _fingerprint(self._status, digest.hexdigest())
         return self._fingerprint
 
     async def read(self, offset: int, length: int) -> bytes:
@@ -93,6 +87,29 @@ def _open_regular(path: Path, name: str) -> IO[bytes]:
         return path.open("rb", buffering=0)
     except OSError as error:
         raise unreadable(name, error) from error
+
+
+def read_small(path: Path, name: str, most_bytes: int) -> SmallFile | None:
+    """All of it at once; None: it is larger, or is being changed. Blocks.
+
+    :raises FileRefused: not a regular file. :raises FileTransferError:
+    """
+    with _open_regular(path, name) as file:
+        status = os.fstat(file.fileno())
+        try:
+            data = file.read(most_bytes + 1)
+            now = _version(os.fstat(file.fileno()))
+        except OSError as error:
+            raise unreadable(name, error) from error
+    if len(data) > most_bytes or len(data) != status.st_size or now != _version(status):
+        return None
+    return SmallFile(name, data, _fingerprint(status, hashlib.sha256(data).hexdigest()))
+
+
+def _fingerprint(status: os.stat_result, sha256: str) -> Fingerprint:
+    # Windows knows no such bit.
+    executable = bool(status.st_mode & stat.S_IXUSR) if os.name != "nt" else None
+    return Fingerprint(status.st_size, sha256, executable, status.st_mtime_ns)
 
 
 async def fingerprint_of(path: Path, name: str) -> Fingerprint | None:

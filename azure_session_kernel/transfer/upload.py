@@ -6,17 +6,34 @@ Everything that can be refused on this machine is refused before the first byte 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final, Protocol
 
 from ..common.errors import FileRefused
-from ..executors.session_files import Fingerprint, Found, SessionFiles, Unfit
+from ..executors.session_files import Fingerprint, Found, SessionFiles, SmallFile, Unfit
 from .choose import LocalChoice, choose
 from .in_thread import in_thread
 from .limits import Limits
-from .local_file import opened, unreadable
+from .local_file import opened, read_small, unreadable
 from .tally import Tally, twice
 from .uploads import Uploaded, Uploads
+
+#: Small files that are held in memory at a time, together with the last one.
+_HELD_BYTES: Final = 4 * 1024 * 1024
+_HELD_FILES: Final = 1000
+
+#: A file here, and its name in the session.
+Pair = tuple[LocalChoice, str]
+
+
+class IsThere(Protocol):
+    """Told of each file that the session has; ``sent``: it was not there before."""
+
+    def __call__(
+        self, choice: LocalChoice, target: str, found: Fingerprint, *, sent: bool
+    ) -> None: ...
 
 
 async def upload(
@@ -45,13 +62,14 @@ async def upload(
         kept = [one for one in pairs if isinstance(there.get(one[1]), Fingerprint)]
         tally.unchanged += [choice.name for choice, _ in kept]
         tally.total_files = len(kept)
-        pairs = [one for one in pairs if one not in kept]
+        gone = set(kept)
+        pairs = [one for one in pairs if one not in gone]
     await send(files, pairs, there, tally, limits, uploads)
 
 
 async def send(
     files: SessionFiles,
-    pairs: Sequence[tuple[LocalChoice, str]],
+    pairs: Sequence[Pair],
     there: Found,
     tally: Tally,
     limits: Limits,
@@ -60,14 +78,77 @@ async def send(
     """Each to its name in the session. :param there: what is known of those names."""
     sizes = await asyncio.to_thread(_sizes, [choice for choice, _ in pairs], limits)
     tally.total_files, tally.total_bytes = tally.total_files + len(pairs), sum(sizes)
-    for (choice, target), size in zip(pairs, sizes, strict=True):
-        done = tally.done_bytes
-        found, sent = await _upload_one(files, choice, target, there.get(target), tally)
+
+    def is_there(choice: LocalChoice, target: str, found: Fingerprint, *, sent: bool) -> None:
         (tally.transferred if sent else tally.unchanged).append(choice.name)
         if uploads is not None:
             uploads.note(Uploaded(target, choice.name, found), limits)
+
+    by_itself = list(zip(pairs, sizes, strict=True))
+    if files.batch_bytes:
+        small = [one for one in by_itself if one[1] <= files.batch_bytes]
+        by_itself = [one for one in by_itself if one[1] > files.batch_bytes]
+        for portion in _portions(small):
+            by_itself += await _send_small(files, portion, there, tally, is_there)
+    for (choice, target), size in by_itself:
+        done = tally.done_bytes
+        found, sent = await _upload_one(files, choice, target, there.get(target), tally)
+        is_there(choice, target, found, sent=sent)
         tally.done_bytes = done + size
     await files.settle()
+
+
+async def _send_small(
+    files: SessionFiles,
+    portion: Sequence[tuple[Pair, int]],
+    there: Found,
+    tally: Tally,
+    is_there: IsThere,
+) -> list[tuple[Pair, int]]:
+    """Together; those that have become too large for it, or are being changed, are left."""
+    read = await asyncio.to_thread(_read, portion, files.batch_bytes)
+    choices = {target: choice for (choice, target), _ in portion}
+    left: list[tuple[Pair, int]] = []
+    changed = []
+
+    def told(file: SmallFile, *, sent: bool = True) -> None:
+        is_there(choices[file.name], file.name, file.fingerprint, sent=sent)
+        tally.add_bytes(len(file.data))
+
+    for one, file in zip(portion, read, strict=True):
+        if file is None:
+            left.append(one)
+            continue
+        known = there.get(file.name)
+        if file.fingerprint == known and not file.fingerprint.lacks_its_bit(known):
+            told(file, sent=False)
+        else:
+            changed.append(file)
+    await files.upload_batch(changed, told)
+    return left
+
+
+def _portions(small: Sequence[tuple[Pair, int]]) -> Iterator[list[tuple[Pair, int]]]:
+    """What may be held in memory at a time."""
+    portion: list[tuple[Pair, int]] = []
+    held = 0
+    for one in small:
+        portion.append(one)
+        held += one[1]
+        if held >= _HELD_BYTES or len(portion) == _HELD_FILES:
+            yield portion
+            portion, held = [], 0
+    if portion:
+        yield portion
+
+
+def _read(portion: Sequence[tuple[Pair, int]], most_bytes: int) -> list[SmallFile | None]:
+    """Each under its name in the session."""
+    found = []
+    for (choice, target), _ in portion:
+        file = read_small(choice.path, choice.name, most_bytes)
+        found.append(file and replace(file, name=target))
+    return found
 
 
 async def _upload_one(

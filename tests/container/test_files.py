@@ -172,6 +172,89 @@ def test_whatever_the_name_its_place_is_below_the_working_directory(name: str) -
     assert path != root
 
 
+# -- many in one call -----------------------------------------------------------------------------
+
+
+def item(name: str, data: bytes, **fields: Any) -> dict[str, Any]:
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {"name": name, "size": len(data), "sha256": sha256, "data": b64(data), **fields}
+
+
+def test_many_files_are_put_and_had_in_one_call(kernel: Kernel, upload_id: str) -> None:
+    files = [item(f"many/{n}/f", bytes([n]) * n, mtime_ns=5 * 10**9) for n in range(200)]
+    files[3]["executable"] = True
+    told = kernel.post("files/put", id=upload_id, files=files).json()["value"]
+    assert told == [{"name": file["name"]} for file in files]
+    folder = kernel.adapter.workdir / "many"
+    assert [(folder / str(n) / "f").read_bytes() for n in range(200)] == [
+        bytes([n]) * n for n in range(200)
+    ]
+    assert not list(folder.rglob(".ask-*"))
+    answer = kernel.post("files/get", names=[*(f["name"] for f in files), "many", "none"]).json()
+    refused = {one["name"]: one["error"]["code"] for one in answer["value"][200:]}
+    assert refused == {"many": "NotAFile", "none": "FileNotFound"}
+    assert answer["answered"] == 202
+    assert answer["value"][3] == files[3]
+    assert answer["value"][4] == {**files[4], "executable": False}
+
+
+def test_a_batch_that_is_sent_again_does_not_undo_what_has_come_since(
+    kernel: Kernel, upload_id: str
+) -> None:
+    sent = {"id": upload_id, "files": [item("again", b"first")]}
+    first = kernel.post("files/put", **sent).json()
+    (kernel.adapter.workdir / "again").write_bytes(b"written there")
+    assert kernel.post("files/put", **sent).json() == first
+    assert (kernel.adapter.workdir / "again").read_bytes() == b"written there"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "code"),
+    [
+        ("../x", {}, "BadName"),
+        ("/tmp/x", {}, "BadName"),
+        ("out-link/x", {}, "BadName"),
+        ("batch-folder", {}, "NotAFile"),
+        ("x", {"sha256": "0" * 64}, "ContentMismatch"),
+    ],
+)
+def test_a_file_that_is_refused_ends_its_batch(
+    kernel: Kernel, name: str, fields: dict[str, Any], code: str
+) -> None:
+    workdir = kernel.adapter.workdir
+    (workdir / "batch-folder").mkdir(exist_ok=True)
+    if not (workdir / "out-link").is_symlink():
+        (workdir / "out-link").symlink_to(kernel.adapter.home)
+    files = [item("before", b"1"), item(name, b"2", **fields), item("behind", b"3")]
+    batch = hashlib.sha256(f"{name}{code}".encode()).hexdigest()[:32]
+    told = kernel.post("files/put", id=batch, files=files).json()["value"]
+    assert told[0] == {"name": "before"}
+    assert (told[1]["name"], told[1]["error"]["code"]) == (name, code)
+    assert len(told) == 2
+    assert not (workdir / "behind").exists()
+    assert not (kernel.adapter.home / "x").exists()
+    assert not (workdir / "x").exists()
+
+
+@pytest.mark.parametrize("fields", [{"size": 7}, {"data": "?"}, {"name": 1}, {"mtime_ns": -1}])
+def test_a_malformed_batch_stores_nothing(kernel: Kernel, fields: dict[str, Any]) -> None:
+    files = [item("malformed", b"1"), {**item("other", b"2"), **fields}]
+    assert kernel.post("files/put", id="ef" * 16, files=files).status_code == 400
+    assert not (kernel.adapter.workdir / "malformed").exists()
+
+
+def test_a_stat_in_part_says_how_far_it_has_come(kernel: Kernel) -> None:
+    folder = kernel.adapter.workdir / "large"
+    folder.mkdir()
+    names = [f"large/{n}" for n in range(4)]
+    for name in names:
+        with (kernel.adapter.workdir / name).open("wb") as file:
+            file.truncate(40 * 1024 * 1024)
+    answer = kernel.post("files/stat", names=names, partly=True).json()
+    assert (len(answer["value"]), answer["answered"]) == (2, 2)
+    assert len(kernel.post("files/stat", names=names).json()["value"]) == 4
+
+
 def test_a_folder_is_no_file(kernel: Kernel) -> None:
     (kernel.adapter.workdir / "folder").mkdir(exist_ok=True)
     assert code_of(write(kernel, "folder", b"x", id="cd" * 16)) == "NotAFile"

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from azure_session_kernel.common.errors import FileChanged, FileRefused
+from azure_session_kernel.executors.file_batches import SMALL_BYTES
 from azure_session_kernel.executors.session_files import SessionFiles
 from azure_session_kernel.transfer.download import download
 from azure_session_kernel.transfer.limits import Limits
@@ -115,7 +116,7 @@ async def test_an_upload_that_is_answered_with_another_name_or_size_is_an_error(
         response = await forward(request)
         return answer(request, response) if is_upload(request) else response
 
-    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "a.txt").write_bytes(bytes(SMALL_BYTES + 1))  # a smaller one goes with others
     async with live_session(start_pool("--kind", "interpreter"), transport=Way(other)) as session:
         with pytest.raises(FileChanged):
             await upload(files_of(session), tmp_path, ["a.txt"], Tally(), limits=Limits())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -40,6 +41,8 @@ from azure_session_kernel.executors.session_files import (
     Fingerprint,
     Listing,
     SessionFile,
+    SessionFiles,
+    SmallFile,
     Unfit,
     is_size,
     is_time,
@@ -315,6 +318,15 @@ def _is_checked(found: Any) -> None:
                 assert one.mtime_ns is None or is_time(one.mtime_ns)
 
 
+EMPTY = SmallFile("a", b"", Fingerprint(0, hashlib.sha256(b"").hexdigest()))
+
+
+async def _gets(files: SessionFiles) -> None:
+    async for file in files.download_batch(["a", "b"]):
+        assert file.name in ("a", "b")
+        assert file.fingerprint.size_bytes == len(file.data)
+
+
 async def _adapter(answer: Json, data: bytes) -> None:
     async def call(name: str, body: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         assert isinstance(answer, dict)
@@ -331,6 +343,10 @@ async def _adapter(answer: Json, data: bytes) -> None:
         _is_checked(await _or_error(lambda: files.list("")))
         _is_checked(await _or_error(lambda: files.fingerprints(["a", "b"])))
         await _or_error(download)
+        many = AdapterFiles(call, 0.0, batches=True)
+        _is_checked(await _or_error(lambda: many.fingerprints(["a", "b"])))
+        await _or_error(lambda: many.upload_batch([EMPTY], lambda _: None))
+        await _or_error(lambda: _gets(many))
     nobody: Any = None
     executor = AdapterExecutor(_client(data), ExecutorContext(nobody, lambda: False, 0.0))
     cell = Message("shell", {"msg_id": "cell", "msg_type": "execute_request"}, {"code": ""})
@@ -352,12 +368,14 @@ async def _builtin(data: bytes, stat: Json) -> None:
     client = _client(data)
     pool = BuiltinPool(client)
 
-    async def found(names: Any, marks: Any) -> dict[str, Any]:
+    async def found(do: str, what: Any) -> dict[str, Any]:
         return stat if isinstance(stat, dict) else {}
 
     files = MailboxFiles(pool, 0.0, found, lambda: False)
     _is_checked(await _or_error(lambda: files.fingerprints(["a", "b"])))
     _is_checked(await _or_error(lambda: files.list("", recursive=False)))
+    await _or_error(lambda: files.upload_batch([EMPTY], lambda _: None))
+    await _or_error(lambda: _gets(files))
     execution = await _or_error(lambda: pool.execute("1", 0))
     if execution is not None:
         assert _is_text(execution.excerpt)

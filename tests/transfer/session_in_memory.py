@@ -11,6 +11,7 @@ from azure_session_kernel.executors.session_files import (
     Listing,
     Progress,
     SessionFile,
+    SmallFile,
     Source,
     Unfit,
 )
@@ -26,6 +27,7 @@ class SessionInMemory:
     """
 
     largest_bytes = None
+    batch_bytes = 0
 
     def __init__(self, **content: bytes) -> None:
         self.content = dict(content)
@@ -61,6 +63,14 @@ class SessionInMemory:
         found = source.fingerprint
         self.marks[name] = (bool(found.executable), found.mtime_ns or 0)
 
+    async def upload_batch(
+        self, files: Sequence[SmallFile], stored: Callable[[SmallFile], None]
+    ) -> None:
+        for file in files:
+            self.on_piece()
+            self.content[file.name] = file.data
+            stored(file)
+
     async def settle(self) -> None:
         pass
 
@@ -70,3 +80,9 @@ class SessionInMemory:
             yield piece
             self.on_piece()
             offset += len(piece)
+
+    async def download_batch(self, names: Sequence[str]) -> AsyncGenerator[SmallFile, None]:
+        for name, found in (await self.fingerprints(names)).items():
+            if isinstance(found, Fingerprint):
+                yield SmallFile(name, self.content[name], found)
+                self.on_piece()

@@ -18,6 +18,7 @@ from azure_session_kernel.common.errors import (
     FileTransferError,
 )
 from azure_session_kernel.executors.session_files import A_FOLDER, NOT_REGULAR, Unfit
+from azure_session_kernel.transfer import choose
 from azure_session_kernel.transfer.download import download
 from azure_session_kernel.transfer.limits import Limits
 from azure_session_kernel.transfer.tally import Tally
@@ -104,6 +105,52 @@ async def test_a_download_that_fails_leaves_nothing(
     with pytest.raises(FileTransferError, match="broke"):
         await down(session, tmp_path, "a.csv")
     assert names_in(tmp_path) == []
+
+
+async def test_many_files_go_together_and_what_does_not_fit_by_itself(
+    session: SessionInMemory, tmp_path: Path
+) -> None:
+    session.batch_bytes = 4
+    for number in range(30):
+        (tmp_path / f"{number}.txt").write_bytes(str(number).encode())
+    (tmp_path / "large.txt").write_bytes(b"larger")
+    tally = await up(session, tmp_path, "*.txt")
+    assert len(tally.transferred) == 31
+    assert tally.done_bytes == tally.total_bytes
+    assert session.content["29.txt"] == b"29"
+    assert session.content["large.txt"] == b"larger"
+    (tmp_path / "5.txt").write_bytes(b"new")
+    tally = await up(session, tmp_path, "*.txt")
+    assert (tally.transferred, len(tally.unchanged)) == (["5.txt"], 30)
+    tally = await down(session, tmp_path, "*.csv", "*.txt")
+    assert (tally.transferred, len(tally.unchanged)) == (["a.csv"], 31)
+
+
+async def test_a_small_file_that_changes_in_the_session_is_fetched_as_it_is_then(
+    session: SessionInMemory, tmp_path: Path
+) -> None:
+    session.batch_bytes = 100
+    session.content |= {"b.csv": b"b", "c.csv": b"c"}
+
+    def change() -> None:
+        session.content["c.csv"] = b"changed"
+        session.on_piece = lambda: None
+
+    session.on_piece = change
+    tally = await down(session, tmp_path, "*.csv")
+    assert sorted(tally.transferred) == ["a.csv", "b.csv", "c.csv"]
+    assert (tmp_path / "c.csv").read_bytes() == b"changed"
+
+
+async def test_more_files_than_one_command_may_mean_are_refused(
+    session: SessionInMemory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choose, "MAX_FILES", 2)
+    for name in ("a", "b", "c"):
+        (tmp_path / name).touch()
+    with pytest.raises(FileTooLarge, match="more than 2 files"):
+        await up(session, tmp_path, "*")
+    assert list(session.content) == ["a.csv"]
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o700), (0o133, 0o644)])

@@ -32,8 +32,15 @@ from .workdir import BadName
 
 #: An upload that has had no piece for so long is removed.
 ABANDONED_S: Final = 600.0
-#: Names in one ``stat``.
-MAX_NAMES: Final = 100
+#: Names, or files, in one call.
+MAX_NAMES: Final = 1000
+#: A ``stat`` that may be answered in part ends after so much was hashed.
+MAX_HASHED_BYTES: Final = 64 * 1024 * 1024
+#: A file up to this size may be had with many others, and so much is given at a time.
+SMALL_BYTES: Final = 256 * 1024
+GIVEN_BYTES: Final = PART_BYTES
+#: Batches whose answers are remembered: a repeat comes soon after the first.
+_REMEMBERED: Final = 100
 
 FILE_REFUSALS: Final[dict[type[Exception], tuple[int, str, str]]] = {
     BadName: (400, "BadName", "{}"),
@@ -54,6 +61,7 @@ class FileCalls:
         self.store = FileStore(root)
         self._writing = asyncio.Lock()
         self._timers: dict[Upload, asyncio.TimerHandle] = {}
+        self._batches: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def handlers(self) -> dict[str, Handler]:
@@ -64,6 +72,8 @@ class FileCalls:
             "write": self._write,
             "commit": self._commit,
             "abandon": self._abandon,
+            "put": self._put,
+            "get": self._get,
         }
         return {f"/jupyter/files/{name}": _claimed(call) for name, call in calls.items()}
 
@@ -80,19 +90,37 @@ class FileCalls:
         return json_answer({"value": found, "truncated": more})
 
     async def _stat(self, body: dict[str, Any]) -> Response:
-        names = items(body, "names")
-        if len(names) > MAX_NAMES or not all(isinstance(name, str) for name in names):
-            raise WireError(f"names must be at most {MAX_NAMES} texts")
-        found = [await asyncio.to_thread(self._fingerprint, name) for name in names]
-        return json_answer({"value": [item for item in found if item is not None]})
+        limit = MAX_HASHED_BYTES if flag(body, "partly") else None
+        return await asyncio.to_thread(_told_of, _names(body), self.store.fingerprint, limit)
 
-    def _fingerprint(self, name: str) -> dict[str, Any] | None:
-        """One name that can't be used says so for itself: the others are answered."""
-        try:
-            return self.store.fingerprint(name)
-        except tuple(FILE_REFUSALS) as error:
-            _, code, message = FILE_REFUSALS[type(error)]
-            return {"name": name, "error": {"code": code, "message": message.format(error)}}
+    async def _get(self, body: dict[str, Any]) -> Response:
+        def whole_file(name: str) -> dict[str, Any]:
+            return self.store.whole(name, SMALL_BYTES)
+
+        return await asyncio.to_thread(_told_of, _names(body), whole_file, GIVEN_BYTES)
+
+    async def _put(self, body: dict[str, Any]) -> Response:
+        """Those behind one that is refused are not stored."""
+        batch, files = text(body, "id"), items(body, "files")
+        if len(files) > MAX_NAMES or not all(isinstance(file, dict) for file in files):
+            raise WireError(f"files must be at most {MAX_NAMES} objects")
+        wholes = [_whole_file(file) for file in files]
+        async with self._writing:
+            if batch not in self._batches:
+                self._batches[batch] = await asyncio.to_thread(self._store, wholes)
+                if len(self._batches) > _REMEMBERED:
+                    del self._batches[next(iter(self._batches))]
+            return json_answer({"value": self._batches[batch]})
+
+    def _store(self, files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        told = []
+        for file in files:
+            try:
+                self.store.put_whole(**file)
+                told.append({"name": file["name"]})
+            except tuple(FILE_REFUSALS) as error:
+                return [*told, _refused(file["name"], error)]
+        return told
 
     async def _read(self, body: dict[str, Any]) -> Response:
         length = min(whole(body, "length"), PART_BYTES)
@@ -144,6 +172,50 @@ class FileCalls:
         timer = self._timers.pop(upload, None)
         if timer is not None:
             timer.cancel()
+
+
+def _names(body: dict[str, Any]) -> list[str]:
+    names = items(body, "names")
+    if len(names) > MAX_NAMES or not all(isinstance(name, str) for name in names):
+        raise WireError(f"names must be at most {MAX_NAMES} texts")
+    return names
+
+
+def _told_of(
+    names: list[str], look: Callable[[str], dict[str, Any] | None], limit_bytes: int | None
+) -> Response:
+    """What is told of each. One that can't be used says so for itself: the others are answered.
+
+    :param limit_bytes: once the files before have so many, no more are looked at.
+    """
+    found, size, done = [], 0, 0
+    for name in names:
+        if limit_bytes is not None and size > limit_bytes:
+            break
+        done += 1
+        try:
+            item = look(name)
+        except tuple(FILE_REFUSALS) as error:
+            item = _refused(name, error)
+        if item is not None:
+            found.append(item)
+            size += item["size"] if "sha256" in item else 0
+    return json_answer({"value": found, "answered": done})
+
+
+def _refused(name: str, error: Exception) -> dict[str, Any]:
+    _, code, message = FILE_REFUSALS[type(error)]
+    return {"name": name, "error": {"code": code, "message": message.format(error)}}
+
+
+def _whole_file(file: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of ``FileStore.put_whole``."""
+    content = data(file, "data")
+    if len(content) != whole(file, "size"):
+        raise WireError("a file has not the size that it says")
+    found = {"name": text(file, "name"), "data": content, "sha256": text(file, "sha256")}
+    mtime_ns = whole(file, "mtime_ns") if "mtime_ns" in file else None
+    return {**found, "executable": flag(file, "executable"), "mtime_ns": mtime_ns}
 
 
 def _upload(body: dict[str, Any]) -> Upload:

@@ -7,6 +7,7 @@ SHA-256 are right, so that no half file is ever seen under the real name.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import hashlib
@@ -143,6 +144,23 @@ class FileStore:
         known = {"name": name, "size": size, "sha256": digest}
         return {**known, "executable": executable, "mtime_ns": mtime_ns}
 
+    def whole(self, name: str, most_bytes: int) -> dict[str, Any]:
+        """What a regular file is, and its ``data`` unless it has more than ``most_bytes``.
+
+        :raises NoSuchFile: :raises NotAFile: :raises BadName: :raises Unreadable:
+        """
+        path = self.regular(name)
+        with _looking(name), path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            content = b"" if status.st_size > most_bytes else file.read(most_bytes + 1)
+        known: dict[str, Any] = {"name": name, "size": status.st_size}
+        if len(content) != status.st_size:  # too large, or being changed
+            return known
+        executable = bool(status.st_mode & stat.S_IXUSR)
+        known |= {"sha256": hashlib.sha256(content).hexdigest(), "executable": executable}
+        data = base64.b64encode(content).decode("ascii")
+        return {**known, "mtime_ns": status.st_mtime_ns, "data": data}
+
     def regular(self, name: str) -> Path:
         """:raises NoSuchFile: :raises NotAFile: :raises BadName: :raises Unreadable:"""
         path = self._existing(name)
@@ -197,9 +215,8 @@ class FileStore:
             size = part.stat().st_size if part.exists() else 0
             if offset > size:
                 raise OutOfOrder(size)
-            mode = 0o777 if executable or _is_executable(target) else 0o666  # less the umask
             how = "r+b" if part.exists() else "xb"
-            with open(part, how, opener=lambda path, flags: os.open(path, flags, mode)) as file:
+            with _opened_for(part, how, executable or _is_executable(target)) as file:
                 file.seek(offset)
                 file.write(data)
             return max(size, offset + len(data))
@@ -222,9 +239,7 @@ class FileStore:
             if _sha256(part) != (sha256, size):
                 self.abandon(upload)
                 raise ContentMismatch
-            if mtime_ns is not None:
-                with contextlib.suppress(OSError, OverflowError):
-                    os.utime(part, ns=(mtime_ns, mtime_ns))
+            _set_time(part, mtime_ns)
             part.replace(target)
         except OSError as error:
             _remove(part)
@@ -237,6 +252,35 @@ class FileStore:
             self._end(upload, -1)
         with contextlib.suppress(BadName):
             _remove(self._part(upload))
+
+    def put_whole(
+        self,
+        name: str,
+        data: bytes,
+        sha256: str,
+        *,
+        executable: bool = False,
+        mtime_ns: int | None = None,
+    ) -> None:
+        """As ``write`` and ``commit`` with all of it. Repeating is safe.
+
+        :raises ContentMismatch: :raises DiskFull: :raises BadName: :raises NotAFile:
+        """
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ContentMismatch
+        target = self._workdir.place(name)
+        part = target.with_name(f".ask-{secrets.token_hex(16)}.part")
+        try:
+            if _is_folder(target):
+                raise NotAFile(name)
+            part.parent.mkdir(parents=True, exist_ok=True)
+            with _opened_for(part, "xb", executable or _is_executable(target)) as file:
+                file.write(data)
+            _set_time(part, mtime_ns)
+            part.replace(target)
+        except OSError as error:
+            _remove(part)
+            raise _meaning(error, name) from error
 
     def put(self, name: str, content: IO[bytes]) -> None:
         """A whole file at once, under its name only when it is complete.
@@ -274,6 +318,17 @@ def _is_executable(path: Path) -> bool:
         return bool(path.stat().st_mode & stat.S_IXUSR)
     except OSError:
         return False
+
+
+def _opened_for(path: Path, how: str, executable: bool) -> IO[bytes]:
+    mode = 0o777 if executable else 0o666  # less the umask
+    return open(path, how, opener=lambda path, flags: os.open(path, flags, mode))
+
+
+def _set_time(path: Path, mtime_ns: int | None) -> None:
+    if mtime_ns is not None:
+        with contextlib.suppress(OSError, OverflowError):
+            os.utime(path, ns=(mtime_ns, mtime_ns))
 
 
 def _remove(path: Path) -> None:

@@ -65,6 +65,7 @@ class AdapterExecutor:
         self._log_reader: LogReader | None = None
         self._retired: list[LogReader] = []
         self._under_way = 0
+        self._features: Sequence[str] = ()
 
     async def start(self, budget_s: float) -> Hello:
         unreachable_s = min(UNREACHABLE_S, self._outage_s)
@@ -75,6 +76,7 @@ class AdapterExecutor:
             raise
         if hello.protocol != PROTOCOL_VERSION:
             raise _version_skew(hello)
+        self._features = hello.features
         # The log of the boot we know is read from where we were; another one from its oldest entry
         # that nobody has acknowledged: a kernel that was killed has left its cell's outputs there.
         after = await self._replace_reader(hello.boot, hello.first - 1)
@@ -200,7 +202,7 @@ class AdapterExecutor:
             claim = {"boot": boot, "reader": self._id}
             return await self._post(f"files/{name}", {**claim, **body}, timeout_s)
 
-        return AdapterFiles(call, self._outage_s)
+        return AdapterFiles(call, self._outage_s, batches="batches" in self._features)
 
     async def read_up_to(self, n: int) -> None:
         while self._unread(n):  # noqa: ASYNC110  # rare, and short

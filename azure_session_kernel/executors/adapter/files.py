@@ -23,6 +23,7 @@ from ...common.within import within
 from ...pool.retry import retry
 from ...wire import PART_BYTES
 from ...wire.json_text import short_text
+from ..file_batches import MOST, SMALL_BYTES, answered, as_item, from_item, in_batches
 from ..session_files import (
     A_FOLDER,
     MAX_ENTRIES,
@@ -32,6 +33,7 @@ from ..session_files import (
     Listing,
     Progress,
     SessionFile,
+    SmallFile,
     Source,
     Unfit,
     as_told,
@@ -46,19 +48,28 @@ Call = Callable[[str, dict[str, Any], float], Awaitable[dict[str, Any]]]
 #: One piece on a slow line (100 kB/s), and one hash of a large file.
 TIMEOUT_S: Final = 20.0
 HASHED_BYTES_PER_S: Final = 20_000_000
-#: Names in one ``stat``: their hashes must be ready before the time limit.
+#: Names in one ``stat`` of an adapter that answers for all of them, whatever their hashes take.
 NAMES: Final = 20
+#: Of the body of many files: it must not have to be sent in parts.
+BATCH_BYTES: Final = 900 * 1024
 #: How long an interrupted upload may take to be removed; the adapter removes the rest by itself.
 ABANDON_S: Final = 0.5
 
 
 class AdapterFiles:
-    """:param outage_s: how long the pool may be out of reach before a transfer fails."""
+    """:param outage_s: how long the pool may be out of reach before a transfer fails.
+
+    :param batches: whether the adapter takes and gives many files in one call.
+    """
 
     largest_bytes = None
 
-    def __init__(self, call: Call, outage_s: float) -> None:
-        self._call, self._outage_s = call, outage_s
+    def __init__(self, call: Call, outage_s: float, *, batches: bool = False) -> None:
+        self._call, self._outage_s, self._batches = call, outage_s, batches
+
+    @property
+    def batch_bytes(self) -> int:
+        return SMALL_BYTES if self._batches else 0
 
     async def list(self, directory: str = "", *, recursive: bool = True) -> Listing:
         try:
@@ -72,13 +83,17 @@ class AdapterFiles:
 
     async def fingerprints(self, names: Sequence[str]) -> Found:
         found: dict[str, Fingerprint | Unfit] = {}
-        for start in range(0, len(names), NAMES):
-            batch = names[start : start + NAMES]
-            answer = await self._ask("stat", {"names": list(batch)}, TIMEOUT_S * 3)
+        left, most = list(names), MOST if self._batches else NAMES
+        partly = {"partly": True} if self._batches else {}
+        while left:
+            asked = set(left[:most])
+            answer = await self._ask("stat", {"names": left[:most], **partly}, TIMEOUT_S * 3)
             for item in _items(answer):
                 value = _fingerprint(item)
-                if value is not None and item.get("name") in batch:
-                    found[item["name"]] = value
+                name = item.get("name")
+                if value is not None and isinstance(name, str) and name in asked:
+                    found[name] = value
+            left = left[answered(answer.get("answered"), len(left[:most])) :]
         return found
 
     async def upload(self, name: str, source: Source, progress: Progress) -> None:
@@ -110,6 +125,19 @@ class AdapterFiles:
             if len(data) < PART_BYTES:
                 return
 
+    async def upload_batch(
+        self, files: Sequence[SmallFile], stored: Callable[[SmallFile], None]
+    ) -> None:
+        for batch in in_batches(files, BATCH_BYTES):
+            body = {"id": secrets.token_hex(16), "files": [as_item(file) for file in batch]}
+            told = _items(await self._ask("put", body, TIMEOUT_S * 3))
+            for file, item in zip(batch, told, strict=False):
+                if "error" in item:
+                    raise _refused(item["error"], file.name)
+                stored(file)
+            if len(told) < len(batch):
+                raise UnexpectedAnswer("The session did not say whether it has the files.")
+
     async def settle(self) -> None:
         """Nothing is left to do: the adapter has compared and marked each."""
 
@@ -128,6 +156,17 @@ class AdapterFiles:
             yield data
             offset += len(data)
 
+    async def download_batch(self, names: Sequence[str]) -> AsyncGenerator[SmallFile, None]:
+        left = list(names)
+        while left:
+            asked = left[:MOST]
+            answer = await self._ask("get", {"names": asked})
+            for item in _items(answer)[:MOST]:
+                file = from_item(item)
+                if file is not None and file.name in asked:
+                    yield file
+            left = left[answered(answer.get("answered"), len(asked)) :]
+
     async def _ask(
         self, call: str, body: dict[str, Any], timeout_s: float = TIMEOUT_S
     ) -> dict[str, Any]:
@@ -142,7 +181,8 @@ class AdapterFiles:
 
 def _named(body: dict[str, Any]) -> str:
     """What a call is about."""
-    return str(body.get("name", body.get("directory", ", ".join(body.get("names", ())))))
+    names = body.get("names", [file["name"] for file in body.get("files", ())])
+    return str(body.get("name", body.get("directory", ", ".join(names[:5]))))
 
 
 @contextlib.contextmanager
@@ -151,14 +191,25 @@ def _file_errors(call: str, name: str) -> Iterator[None]:
     try:
         yield
     except PoolError as error:
-        meaning = _meaning(error, call, name[:200])
+        meaning = _meaning(error.code, _said(error), call, name[:200])
         if meaning is None:
             raise
         raise meaning from error
 
 
-def _meaning(error: PoolError, call: str, name: str) -> FileTransferError | None:
-    match error.code:
+def _refused(error: Any, name: str) -> Exception:
+    """What the adapter says of one file of many."""
+    told = error if isinstance(error, dict) else {}
+    code, said = short_text(told, "code", 40), short_text(told, "message", 200)
+    said = "".join(filter(str.isprintable, said))
+    return _meaning(code, said, "put", name[:200]) or UnexpectedAnswer(
+        f"The session refused {name[:200]!r} and did not say why."
+    )
+
+
+def _meaning(code: str, said: str, call: str, name: str) -> FileTransferError | None:
+    """Of a refusal; ``said``: the adapter's own sentence."""
+    match code:
         case "FileNotFound":
             return FileMissing(
                 f"There is no {name!r} in the session.", fix="Run %files to see what is there."
@@ -171,13 +222,11 @@ def _meaning(error: PoolError, call: str, name: str) -> FileTransferError | None
         case "NotAFile":
             return FileRefused(f"What is called {name!r} in the session is not a regular file.")
         case "BadName":
-            return FileRefused(
-                f"{name!r} can't be the name of a file in the session.", cause=_said(error)
-            )
+            return FileRefused(f"{name!r} can't be the name of a file in the session.", cause=said)
         case "Unreadable":
             return FileTransferError(
                 f"{name!r} can't be read in the session.",
-                cause=_said(error),
+                cause=said,
                 fix="Check its permissions in the session (`!ls -l`).",
             )
         case "ContentMismatch" | "OutOfOrder":

@@ -17,7 +17,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ...common.errors import (
@@ -327,18 +327,24 @@ class Box:
             with contextlib.suppress(PoolUnreachable, PoolError):
                 await within(self.pool.execute(carrying(self._addressed("exit"))), timeout_s)
 
-    async def stat(
-        self, names: Sequence[str], marks: Mapping[str, Any], timeout_s: float
-    ) -> dict[str, Any]:
-        """What files of the data folder are, once they are marked. :raises SessionLost:"""
-        into = "stat-" + secrets.token_hex(6)
-        what = {"names": list(names), "marks": dict(marks), "into": into}
-        payload = {**self._addressed("stat"), **what}
-        async with self._turn:
-            execution = await self.pool.execute(carrying(payload))
-        answer = said(execution.stdout) or {}
-        if answer.get("missing") or "refused" in answer:
-            raise taken() if answer.get("refused") == "taken" else lost()
+    async def use_files(self, do: str, what: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """What ``interpreter/files.py`` tells of it. Repeating is safe. :raises SessionLost:"""
+        into = f"{do}-{secrets.token_hex(6)}"
+        payload = {**self._addressed(do), "into": into, "messages": what}
+        if len(carrying(payload)) > MAX_CODE_CHARS:
+            del payload["messages"]
+            payload["file"] = f"what-{secrets.token_hex(6)}"
+            await self._folder.put(payload["file"], what, 60.0)
+        waits = delays()
+        for _ in range(ODD_ANSWERS):
+            async with self._turn:
+                execution = await self.pool.execute(carrying(payload))
+            answer = said(execution.stdout) or {}
+            if answer.get("missing") or "refused" in answer:
+                raise taken() if answer.get("refused") == "taken" else lost()
+            if answer.get("came", True):
+                break
+            await asyncio.sleep(next(waits))  # what was uploaded may be seen a moment later
         found = await self._notes.taken_back(into, timeout_s)
         if found is None:
             raise not_understood(execution)

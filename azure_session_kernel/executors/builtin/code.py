@@ -25,6 +25,7 @@ MODULES: Final = (
     "arrivals",
     "arguments",
     "history",
+    "files",
     "mailbox",
     "install",
 )

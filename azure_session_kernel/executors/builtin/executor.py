@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ...common.errors import PoolError, PoolUnreachable, SessionKernelError
@@ -196,13 +196,13 @@ class InterpreterExecutor:
     def files(self, boot: str) -> MailboxFiles:
         box = self._box
 
-        async def stat(names: Sequence[str], marks: Mapping[str, Any]) -> dict[str, Any]:
-            return await self._running_box().stat(names, marks, CALL_S)
+        async def ask(do: str, what: dict[str, Any]) -> dict[str, Any]:
+            return await self._running_box().use_files(do, what, CALL_S)
 
         def over() -> bool:
             return boot != self._boot or (box is not None and box.over)
 
-        return MailboxFiles(self._pool, self._outage_s, stat if box is not None else None, over)
+        return MailboxFiles(self._pool, self._outage_s, ask if box is not None else None, over)
 
     async def read_up_to(self, n: int) -> None:
         if self._box is not None:

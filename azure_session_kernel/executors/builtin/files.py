@@ -13,6 +13,7 @@ from ...common.errors import (
     FileMissing,
     FileRefused,
     FileTooLarge,
+    FileTransferError,
     PoolError,
     SessionDiskFull,
     SessionLost,
@@ -20,6 +21,8 @@ from ...common.errors import (
 )
 from ...interpreter.place import OURS
 from ...pool.retry import retry
+from ...wire.json_text import short_text
+from ..file_batches import MOST, SMALL_BYTES, answered, as_item, from_item, in_batches
 from ..log_reader import lost
 from ..session_files import (
     A_FOLDER,
@@ -30,6 +33,7 @@ from ..session_files import (
     Listing,
     Progress,
     SessionFile,
+    SmallFile,
     Source,
     Unfit,
     as_told,
@@ -42,17 +46,17 @@ T = TypeVar("T")
 
 PIECE_BYTES: Final = 4 * 1024 * 1024
 TIMEOUT_S: Final = 30.0
-#: Names in one question for fingerprints: their hashes must be ready before the time limit.
-NAMES: Final = 20
+#: Of many files that go together, as one file of ours.
+BATCH_BYTES: Final = 8 * 1024 * 1024
 _OURS: Final = re.compile(OURS)
 
-#: ``stat(names, marks)``: what files are, found in the session; ``marks`` says of some that were
-#: uploaded whether they are executable, and their time, which the file API does not carry.
-Stat = Callable[[Sequence[str], Mapping[str, tuple[bool, int | None]]], Awaitable[dict[str, Any]]]
+#: ``ask(do, what)``: what the session's interpreter tells of its files, see
+#: ``interpreter/files.py``.
+Ask = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class MailboxFiles:
-    """:param stat: None when the session can't be asked.
+    """:param ask: None when the session can't be asked.
 
     :param over: whether the boot whose files these are is gone.
     """
@@ -60,11 +64,15 @@ class MailboxFiles:
     largest_bytes = MAX_UPLOAD_BYTES
 
     def __init__(
-        self, pool: BuiltinPool, outage_s: float, stat: Stat | None, over: Callable[[], bool]
+        self, pool: BuiltinPool, outage_s: float, ask: Ask | None, over: Callable[[], bool]
     ) -> None:
-        self._pool, self._outage_s, self._stat, self._over = pool, outage_s, stat, over
+        self._pool, self._outage_s, self._ask, self._over = pool, outage_s, ask, over
         self._executable: set[str] = set()
         self._uploaded: dict[str, Fingerprint] = {}
+
+    @property
+    def batch_bytes(self) -> int:
+        return SMALL_BYTES if self._ask is not None else 0
 
     async def list(self, directory: str = "", *, recursive: bool = True) -> Listing:
         found: list[SessionFile] = []
@@ -97,14 +105,17 @@ class MailboxFiles:
 
     async def fingerprints(self, names: Sequence[str]) -> Found:
         found: dict[str, Fingerprint | Unfit] = {}
-        if self._stat is None:
+        if self._ask is None:
             return found
-        for start in range(0, len(names), NAMES):
-            batch = list(names[start : start + NAMES])
-            marks = {name: self._mark(name) for name in batch if name in self._uploaded}
-            for name, value in (await self._stat(batch, marks)).items():
-                if name in batch and (known := _fingerprint(value)) is not None:
+        left = list(names)
+        while left:
+            asked = dict.fromkeys(left[:MOST])
+            marks = {name: self._mark(name) for name in asked if name in self._uploaded}
+            told = await self._ask("stat", {"names": left[:MOST], "marks": marks})
+            for name, value in told.items():
+                if name in asked and (known := _fingerprint(value)) is not None:
                     found[name] = known
+            left = left[answered(told.get(""), len(left[:MOST])) :]
         executable = (n for n, f in found.items() if isinstance(f, Fingerprint) and f.executable)
         self._executable.update(executable)
         return found
@@ -114,7 +125,7 @@ class MailboxFiles:
         return bool(sent.executable) or name in self._executable, sent.mtime_ns
 
     async def settle(self) -> None:
-        found = await self.fingerprints(list(self._uploaded)) if self._stat is not None else None
+        found = await self.fingerprints(list(self._uploaded)) if self._ask is not None else None
         for name, sent in self._uploaded.items():
             if found is not None and found.get(name) != sent:
                 raise _changed(name)
@@ -141,6 +152,38 @@ class MailboxFiles:
             raise _changed(name)
         self._uploaded[name] = source.fingerprint
         progress(len(data))
+
+    async def upload_batch(
+        self, files: Sequence[SmallFile], stored: Callable[[SmallFile], None]
+    ) -> None:
+        """As one file, which the interpreter unpacks: the pool's API knows no more than one."""
+        ask = self._ask
+        assert ask is not None  # noqa: S101 - there are no batches then
+        for file in files:
+            refuse_unfit(file.name)
+            await self._refuse_unless_carried(file.name)
+            self._parted(file.name)
+        for batch in in_batches(files, BATCH_BYTES):
+            what = {"files": [as_item(file) for file in batch]}
+            told = await self._retry(lambda what=what: ask("put", what))  # type: ignore[misc]
+            count = told.get("stored")
+            done = count if isinstance(count, int) and 0 <= count <= len(batch) else 0
+            for file in batch[:done]:
+                stored(file)
+            if done < len(batch):
+                raise _not_stored(batch[done].name, told)
+
+    async def download_batch(self, names: Sequence[str]) -> AsyncGenerator[SmallFile, None]:
+        ask, left = self._ask, list(names)
+        while left and ask is not None:
+            asked = left[:MOST]
+            told = await self._retry(lambda asked=asked: ask("get", {"names": asked}))  # type: ignore[misc]
+            items = told.get("value")
+            for item in items[:MOST] if isinstance(items, list) else ():
+                file = from_item(item)
+                if file is not None and file.name in asked:
+                    yield file
+            left = left[answered(told.get("answered"), len(asked)) :]
 
     async def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:
         folder, base = self._parted(name)
@@ -171,12 +214,12 @@ class MailboxFiles:
 
     async def _refuse_unless_carried(self, name: str) -> None:
         """Found out before anything is transferred, once for each pool. :raises FileRefused:"""
-        stat, pool = self._stat, self._pool
+        ask, pool = self._ask, self._pool
         if not is_special(name):
             return
-        if pool.carries_all is None and stat is not None:
+        if pool.carries_all is None and ask is not None:
             pool.carries_all = await self._retry(
-                lambda: find_out(pool, lambda names: stat(names, {}))
+                lambda: find_out(pool, lambda names: ask("stat", {"names": list(names)}))
             )
         if not pool.carries_all:
             raise not_carried(name)
@@ -227,10 +270,7 @@ def _file_errors(name: str) -> Iterator[None]:
         if error.status == 413:
             raise _too_large(name, None) from error
         if "space" in said or "diskfull" in said:
-            raise SessionDiskFull(
-                f"The session's disk is full: {name!r} was not stored.",
-                fix="Remove files in the session (`import os; os.remove(NAME)`).",
-            ) from error
+            raise _no_room(name) from error
         if error.status == 400:
             raise FileRefused(
                 f"The pool refuses {name!r}: {' '.join(error.body.split())[:200]}",
@@ -245,6 +285,20 @@ def _changed(name: str) -> FileChanged:
         f"{name!r} was uploaded, and what the session has under that name is not what was sent.",
         cause="A program in the session has changed it, or this pool gave it another name.",
         fix="Look at it with %files; upload it under a name of letters, digits, dots and hyphens.",
+    )
+
+
+def _not_stored(name: str, told: Mapping[str, Any]) -> FileTransferError:
+    if told.get("full") is True:
+        return _no_room(name)
+    said = "".join(filter(str.isprintable, short_text(told, "reason", 200)))
+    return FileTransferError(f"{name[:200]!r} was not stored in the session.", cause=said)
+
+
+def _no_room(name: str) -> SessionDiskFull:
+    return SessionDiskFull(
+        f"The session's disk is full: {name!r} was not stored.",
+        fix="Remove files in the session (`import os; os.remove(NAME)`).",
     )
 
 

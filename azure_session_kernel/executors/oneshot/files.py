@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 from ...common.errors import FileRefused
-from ..session_files import Fingerprint, Listing, Progress, Source
+from ..session_files import Fingerprint, Listing, Progress, SmallFile, Source
 
 _WHAT: Final = "This pool runs single programs and has no files that a notebook could use."
 
@@ -22,7 +22,7 @@ def _none() -> FileRefused:
 class NoFiles:
     """``SessionFiles`` that says so in one sentence."""
 
-    largest_bytes = 0
+    largest_bytes = batch_bytes = 0
 
     async def list(self, directory: str = "", *, recursive: bool = True) -> Listing:
         raise _none()
@@ -33,9 +33,18 @@ class NoFiles:
     async def upload(self, name: str, source: Source, progress: Progress) -> None:
         raise _none()
 
+    async def upload_batch(
+        self, files: Sequence[SmallFile], stored: Callable[[SmallFile], None]
+    ) -> None:
+        raise _none()
+
     async def settle(self) -> None:
         pass
 
     async def download(self, name: str, size_bytes: int) -> AsyncGenerator[bytes, None]:
         raise _none()
         yield b""
+
+    async def download_batch(self, names: Sequence[str]) -> AsyncGenerator[SmallFile, None]:
+        raise _none()
+        yield SmallFile("", b"", Fingerprint(0, ""))
