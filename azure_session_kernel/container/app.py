@@ -30,6 +30,7 @@ from .azure_routes.python import python_route
 from .azure_routes.runner import AdapterRunner
 from .deliveries import Deliveries
 from .fields import arguments as _arguments
+from .fields import folder as _folder
 from .fields import seconds as _number
 from .fields import text as _text
 from .fields import variables as _variables
@@ -154,6 +155,7 @@ async def _hello(host: InterpreterHost, body: dict[str, Any]) -> Response:
         _number(body, "wait_s", MAX_HELLO_WAIT_S),
         _variables(body, "env") if "env" in body else None,
         _arguments(body, "arguments") if "arguments" in body else None,
+        _folder(body, "folder") if "folder" in body else None,
     )
     return _json(hello.as_json())
 

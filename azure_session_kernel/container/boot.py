@@ -67,6 +67,7 @@ class Boot:
     :param arguments: of the interpreter's command line.
     :param on_death: called once, when the interpreter's process has ended by itself.
     :param python: the program that runs it.
+    :param folder: of ``workdir``, in which it works.
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class Boot:
         on_death: Callable[[Boot], None],
         arguments: tuple[str, ...] = (),
         python: str = sys.executable,
+        folder: str = "",
     ) -> None:
+        self.folder, self._workdir = folder, workdir
         self.id = "b-" + secrets.token_hex(12)
         self.log = MessageLog()
         self.info: dict[str, Any] = {}
@@ -93,10 +96,14 @@ class Boot:
         self._environment_set = asyncio.Event()
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._ahead = ReadAhead(
-            lambda: self._answer_to(IN_USE_REQUEST, IN_USE_S), workdir, environment, python
+            lambda: self._answer_to(IN_USE_REQUEST, IN_USE_S),
+            lambda: self._workdir / self.folder,
+            environment,
+            python,
         )
         self._arguments = arguments
-        self._process = InterpreterProcess(directory, workdir, self.id, arguments, python)
+        where = workdir / folder
+        self._process = InterpreterProcess(directory, where, self.id, arguments, python)
         self._session = self._process.session
         self._on_death = on_death
         self._sockets: dict[str, Any] = {}
@@ -188,6 +195,16 @@ class Boot:
         if not await self._asked_to_set({"env": self._environment, "arguments": arguments}):
             return False
         self._arguments = arguments
+        return True
+
+    async def take_folder(self, folder: str) -> bool:
+        """Whether it works in this one now. Without a new start, for nothing has run in it."""
+        if folder == self.folder:
+            return True
+        there = str(self._workdir / folder)
+        if not await self._asked_to_set({"env": self._environment, "folder": there}):
+            return False
+        self.folder = folder
         return True
 
     async def _asked_to_set(self, content: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..wire import (
     ARGUMENT,
+    FOLDER,
     MAX_ARGUMENTS,
     MAX_ARGUMENTS_CHARS,
     MAX_VARIABLES,
@@ -87,3 +88,11 @@ def arguments(body: dict[str, Any], key: str) -> tuple[str, ...]:
     if sum(map(len, value)) > MAX_ARGUMENTS_CHARS:
         raise WireError(f"{key} is too large")
     return tuple(value)
+
+
+def folder(body: dict[str, Any], key: str) -> str:
+    """A folder in the working directory, or "": that directory itself."""
+    value = text(body, key)
+    if value and not FOLDER.fullmatch(value):
+        raise WireError(f"{key} must be the name of a folder")
+    return value

@@ -30,6 +30,7 @@ from ..interpreter.arguments import apply
 from ..interpreter.history import count_elsewhere
 from ..interpreter.main_thread import MainThread
 from ..interpreter.packing import let_any_text_pass
+from ..interpreter.place import work_in
 from . import (
     ENVIRONMENT_REPLY,
     ENVIRONMENT_REQUEST,
@@ -93,7 +94,7 @@ class SessionKernel(IPythonKernel):
     async def set_environment_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Called by ipykernel on its control thread, also while a cell runs.
 
-        Arguments come before the first cell only.
+        Arguments and a folder come before the first cell only.
         """
         for name, value in self._replaced.items():
             _set_variable(name, value)
@@ -101,6 +102,8 @@ class SessionKernel(IPythonKernel):
         self._replaced = {name: os.environ.get(name) for name in env}
         for name, value in env.items():
             _set_variable(name, value)
+        if folder := parent["content"].get("folder"):
+            await self._on_main_thread(lambda: work_in(self.shell, folder))
         if arguments := parent["content"].get("arguments"):
             await self._on_main_thread(lambda: apply(self, arguments))
         assert self.session is not None  # noqa: S101

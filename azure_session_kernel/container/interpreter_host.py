@@ -41,7 +41,16 @@ UNUSED_WAIT_S: Final = 0.25
 EXIT_GRACE_S: Final = 0.8
 #: One comes with each kernel start; an older one than these is told of another boot instead.
 REMEMBERED_READERS: Final = 1000
-FEATURES: Final = ("interrupt", "restart", "comms", "debugger", "subshells", PIPELINING, "batches")
+FEATURES: Final = (
+    "interrupt",
+    "restart",
+    "comms",
+    "debugger",
+    "subshells",
+    PIPELINING,
+    "batches",
+    "folder",
+)
 
 
 class BootMismatch(Exception):
@@ -76,6 +85,7 @@ class InterpreterHost:
         self._reader = ""
         self._env: dict[str, str] = {}
         self._arguments: tuple[str, ...] = ()
+        self._folder = ""
         self._superseded_readers: dict[str, None] = {}
         self._changed = asyncio.Condition()
         self._failure = ""
@@ -115,7 +125,7 @@ class InterpreterHost:
     async def _start_boot(self) -> None:
         self._failure = failure = ""
         for _ in range(START_ATTEMPTS):
-            given = self._arguments, self._python
+            given = self._arguments, self._python, self._usable_folder()
             boot = Boot(self._directory, self._workdir, self._on_death, *given)
             self._living.add(boot)
             try:
@@ -133,6 +143,15 @@ class InterpreterHost:
         async with self._changed:
             self._failure = failure
             self._changed.notify_all()
+
+    def _usable_folder(self) -> str:
+        """The one that was asked for, unless user code has put something else in its place."""
+        try:
+            (self._workdir / self._folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.warning("the folder %r can't be worked in: %s", self._folder, error)
+            return ""
+        return self._folder
 
     def _on_death(self, boot: Boot) -> None:
         if boot is self._boot and boot.ready and not self._closing and boot.death is not None:
@@ -184,6 +203,7 @@ class InterpreterHost:
         wait_s: float,
         env: dict[str, str] | None = None,
         arguments: tuple[str, ...] | None = None,
+        folder: str | None = None,
     ) -> Hello:
         """Claim the session for ``reader`` and describe the running boot.
 
@@ -191,6 +211,7 @@ class InterpreterHost:
             leaves what an earlier hello said.
         :param arguments: of the interpreter's command line, likewise; for one in which nothing has
             run yet, and for later ones.
+        :param folder: of the working directory, in which the interpreter works, likewise.
         :raises Superseded: a newer reader has claimed the session already.
         :raises InterpreterStarting: not ready within ``wait_s`` seconds.
         :raises InterpreterFailed: it can't be started.
@@ -206,6 +227,7 @@ class InterpreterHost:
                 message_log.supersede()
         self._env = self._env if env is None else env
         self._arguments = self._arguments if arguments is None else arguments
+        self._folder = self._folder if folder is None else folder
         boot = await self._configured(await self._ready_boot(wait_s), wait_s)
         if not await boot.set_environment(self._env):
             raise InterpreterStarting
@@ -220,11 +242,16 @@ class InterpreterHost:
             info=boot.info,
             features=FEATURES,
             running=tuple(boot.running),
+            folder=boot.folder,
         )
 
     async def _configured(self, boot: Boot, wait_s: float) -> Boot:
-        """The boot with the arguments that were asked for: itself, or one in its place."""
-        if not boot.is_fresh or await boot.take_arguments(self._arguments):
+        """The boot with what was asked for: itself, or one in its place."""
+        if not boot.is_fresh:
+            return boot
+        if await boot.take_folder(self._usable_folder()) and await boot.take_arguments(
+            self._arguments
+        ):
             return boot
         cause = "It was started again with the arguments of the kernel's command line."
         self._tasks.start(self._replace(boot, "exited", cause))

@@ -32,7 +32,11 @@ class ReadAhead:
     """
 
     def __init__(
-        self, ask: Asked, workdir: Path, env: Callable[[], dict[str, str]], python: str
+        self,
+        ask: Asked,
+        workdir: Callable[[], Path],
+        env: Callable[[], dict[str, str]],
+        python: str,
     ) -> None:
         self._ask, self._workdir, self._env, self._python = ask, workdir, env, python
         self.read: set[tuple[str, str]] = set()
@@ -96,7 +100,7 @@ class ReadAhead:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            cwd=self._workdir,
+            cwd=self._workdir(),
             env=self._env(),
         )
         try:

@@ -74,6 +74,7 @@ class ExecutorContext:
     :ivar outage_s: how long the pool may be out of reach while output is awaited.
     :ivar env: environment variables of the interpreter.
     :ivar arguments: of its command line.
+    :ivar folder: of the data folder, in which it works; "": the data folder itself.
     :ivar execute_path: ``AZURE_SESSION_EXECUTE_PATH``: where a one-shot container takes code.
     """
 
@@ -83,6 +84,7 @@ class ExecutorContext:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     arguments: Sequence[str] = ()
     execute_path: str = DEFAULT_EXECUTE_PATH
+    folder: str = ""
 
 
 class Executor(Protocol):

@@ -18,7 +18,7 @@ from .files import FILES, use_files
 from .history import count_elsewhere, forget_cells, results_kept
 from .log import LONGEST_WINDOW_S, WINDOW_S, Log
 from .packing import pack
-from .place import SAYS, Place, bases, payload_of
+from .place import SAYS, Place, bases, payload_of, work_in
 from .tap import Tap
 
 #: How often an answer to ``input()`` is looked for.
@@ -37,6 +37,7 @@ class Mailbox:
         self._places: dict[tuple[int, str], Place] = {}
         self._env: dict[str, str | None] = {}
         self._configured = False
+        self.folder = ""
         self._execute = kernel.shell_handlers["execute_request"]
         kernel.shell_handlers["execute_request"] = self.on_execute_request
         self._ask, kernel._input_request = kernel._input_request, self.on_input_request
@@ -123,12 +124,16 @@ class Mailbox:
         self.reader = payload["reader"]
         self._set_environment(payload["env"])
         refused = self._take_arguments(payload.get("arguments", []))
+        if self.arrivals.place is None:
+            self.folder = payload.get("folder", "")
         self.log.flush()
         self._places = {}
         for number, base in enumerate(bases()):
             for layout in ("folder", "flat"):
                 place = Place(base, layout, self.boot)
                 hello = {**self._hello(), "base": number, "layout": layout}
+                if layout == "flat":  # the pool's file API knows no folders
+                    hello["folder"] = ""
                 with contextlib.suppress(OSError):
                     place.write("hello", pack(hello))
                     self._places[number, layout] = place
@@ -142,6 +147,7 @@ class Mailbox:
             "n": self.backlog.n,
             "oldest": self.backlog.oldest(),
             "execution_count": max(0, len(self.kernel.shell.history_manager.input_hist_raw) - 1),
+            "folder": self.folder,
             "info": {**self.kernel.kernel_info, "supported_features": []},
         }
 
@@ -176,10 +182,18 @@ class Mailbox:
                         other.folder.parent.rmdir()
             self._places = {}
             if fresh:
-                os.chdir(place.base)
+                self._work_in(place)
                 forget_cells(self.kernel.shell)
             self.arrivals.place = self.backlog.place = place
         return place
+
+    def _work_in(self, place: Place) -> None:
+        """In the data folder, or the folder there that was asked for."""
+        folder = place.base
+        if self.folder and place.prefix == "":
+            folder /= self.folder
+            folder.mkdir(exist_ok=True)
+        work_in(self.kernel.shell, folder)
 
     # -- the user's messages ----------------------------------------------------------------------
 

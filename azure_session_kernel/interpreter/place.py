@@ -90,6 +90,13 @@ class Place:
             self.path(name).unlink()
 
 
+def work_in(shell: Any, folder: Path | str) -> None:
+    """As if the interpreter had been started there. :raises OSError:"""
+    os.chdir(folder)
+    shell.starting_dir = os.getcwd()  # noqa: PTH109 - as IPython has it
+    shell.user_ns["_dh"] = [Path.cwd()]
+
+
 def bases() -> list[Path]:
     """Where the pool's file API may look: each once, in this order, also one with two names."""
     bases = [Path("/mnt/data"), Path.cwd(), Path.home() / "mnt" / "data", Path.home()]

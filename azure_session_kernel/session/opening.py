@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from ..pool.client import PoolClient
 from ..pool.credentials import AzureToken, TokenSource
 from ..pool.endpoints import Endpoint, parse_endpoint
 from ..pool.local_record import LocalPool, RecordToken, find_record, read_record
+from ..wire import FOLDER
 from .identity import Scope, choose_scope, install_secret, make_identifier
 from .lease import AlreadyHeld, HeldLease, Lease, LeaseState, LeaseStore
 from .lease_writer import LeaseWriter
@@ -86,12 +88,24 @@ def prepare(here: Surroundings, events: ExecutorEvents, busy: Callable[[], bool]
     connections = here.shared.connections if here.shared is not None else None
     client = PoolClient(endpoint, tokens, held.lease.identifier, shared=connections)
     context = ExecutorContext(
-        events, busy, outage_s(endpoint), settings.env, here.arguments, settings.execute_path
+        events,
+        busy,
+        outage_s(endpoint),
+        settings.env,
+        here.arguments,
+        settings.execute_path,
+        folder_in_session(settings, here.folder),
     )
     executor = make_executor(settings.executor, client, context)
     stale_boot = _stale_boot(scope, earlier)
     lease = LeaseWriter(held)
     return Opening(settings, endpoint, scope, tokens, lease, client, executor, stale_boot)
+
+
+def folder_in_session(settings: Settings, folder: Path) -> str:
+    """Where files come along the notebook's folder does, too, if any pool can carry its name."""
+    name = folder.absolute().name
+    return name if settings.upload and FOLDER.fullmatch(name) else ""
 
 
 def connect_to(settings: Settings, shared: Shared | None = None) -> tuple[Endpoint, TokenSource]:

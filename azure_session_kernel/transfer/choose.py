@@ -33,10 +33,17 @@ class LocalChoice:
     name: str
 
 
-def choose(folder: Path, patterns: Sequence[str], stop: Event | None = None) -> list[LocalChoice]:
+def choose(
+    folder: Path,
+    patterns: Sequence[str],
+    stop: Event | None = None,
+    *,
+    may_be_none: bool = False,
+) -> list[LocalChoice]:
     """The files, each once, in the order of the patterns. Reads directories, so it may block.
 
     :param stop: set when nobody waits for them any more.
+    :param may_be_none: a pattern may mean none; a name is always meant.
     :raises FileMissing: a pattern that means no file. :raises FileRefused: one that means a file
         that is never uploaded. :raises FileTooLarge: too many.
     """
@@ -45,7 +52,7 @@ def choose(folder: Path, patterns: Sequence[str], stop: Event | None = None) -> 
     found: dict[str, LocalChoice] = {}
     for pattern in patterns:
         text = pattern if _is_there(folder, pattern) else slashed(pattern)
-        for choice in _matches(folder, text, rules, walk):
+        for choice in _matches(folder, text, rules, walk, may_be_none=may_be_none):
             found.setdefault(choice.name, choice)
             if len(found) > MAX_FILES:
                 raise FileTooLarge(
@@ -55,7 +62,9 @@ def choose(folder: Path, patterns: Sequence[str], stop: Event | None = None) -> 
     return list(found.values())
 
 
-def _matches(folder: Path, text: str, rules: IgnoreRules, walk: LocalWalk) -> Iterator[LocalChoice]:
+def _matches(
+    folder: Path, text: str, rules: IgnoreRules, walk: LocalWalk, *, may_be_none: bool
+) -> Iterator[LocalChoice]:
     refuse_outside(folder, text)
     if not is_wild(text) or _is_there(folder, text):
         yield _exactly(folder, PurePosixPath(text).as_posix(), rules)
@@ -70,7 +79,7 @@ def _matches(folder: Path, text: str, rules: IgnoreRules, walk: LocalWalk) -> It
             yield LocalChoice(folder / name, name)
         elif real_name(folder, folder / name) is not None:
             walk.left_out = True
-    if not found:
+    if not found and not may_be_none:
         raise _nothing(text, left_out=walk.left_out)
 
 

@@ -15,6 +15,9 @@ from pathspec import GitIgnoreSpec
 from ..common.errors import FileTransferError
 
 IGNORE_FILE: Final = ".sessionignore"
+#: Where ``AZURE_SESSION_DOWNLOAD`` puts files, with a number behind it from the second on: results,
+#: which are no inputs.
+BROUGHT_BACK: Final = "session-files"
 _MAX_BYTES: Final = 256 * 1024
 
 _CLUTTER: Final = (
@@ -33,6 +36,7 @@ _CLUTTER: Final = (
     ".DS_Store",
     "Thumbs.db",
     ".ask-*.part",
+    *(f"{BROUGHT_BACK}{number}/" for number in ("", "-[0-9]*")),
     IGNORE_FILE,
 )
 _SECRETS: Final = (

@@ -44,27 +44,47 @@ async def upload(
     *,
     to: str = "",
     limits: Limits,
-    only_missing: bool = False,
+    for_start: bool = False,
     uploads: Uploads | None = None,
 ) -> None:
     """From the notebook's ``folder`` to the session's folder ``to``.
 
-    What is there with the same content is not sent; with another content it is replaced, unless
-    ``only_missing``.
+    What is there with the same content is not sent; with another content it is replaced.
 
+    :param for_start: a pattern may mean nothing, and what has been changed there since it was
+        changed here stays.
     :param uploads: notes what is there then.
     :raises FileTransferError: :raises SessionLost: :raises PoolError:
     """
-    choices = await in_thread(lambda stop: choose(folder, patterns, stop))
+    choices = await in_thread(lambda stop: choose(folder, patterns, stop, may_be_none=for_start))
     pairs = [(choice, _below(to, choice.name)) for choice in choices]
     there = await files.fingerprints([target for _, target in pairs])
-    if only_missing:
-        kept = [one for one in pairs if isinstance(there.get(one[1]), Fingerprint)]
+    if for_start:
+        kept = await asyncio.to_thread(_newer_there, pairs, there)
         tally.unchanged += [choice.name for choice, _ in kept]
         tally.total_files = len(kept)
         gone = set(kept)
         pairs = [one for one in pairs if one not in gone]
     await send(files, pairs, there, tally, limits, uploads)
+
+
+def _newer_there(pairs: Sequence[Pair], there: Found) -> list[Pair]:
+    """Where no time is known, all that is there."""
+    kept = []
+    for choice, target in pairs:
+        known = there.get(target)
+        if isinstance(known, Fingerprint) and (
+            known.mtime_ns is None or known.mtime_ns >= _mtime_ns(choice.path)
+        ):
+            kept.append((choice, target))
+    return kept
+
+
+def _mtime_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 async def send(

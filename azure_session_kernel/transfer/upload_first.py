@@ -13,7 +13,9 @@ from .upload import upload
 
 
 async def upload_first(files: SessionFiles, patterns: Sequence[str], folder: Path) -> None:
-    """Only what is missing there: a restarted interpreter keeps the files that it has changed.
+    """What is missing there, or has changed here since it was brought: a restarted interpreter
+    keeps the files that it has changed. A pattern may mean nothing, for it stands for many
+    notebooks; a name is meant.
 
     :param folder: the notebook's.
     :raises FileTransferError: saying that the setting is the reason.
@@ -21,7 +23,7 @@ async def upload_first(files: SessionFiles, patterns: Sequence[str], folder: Pat
     if not patterns:
         return
     try:
-        await upload(files, folder, patterns, Tally(), limits=Limits(), only_missing=True)
+        await upload(files, folder, patterns, Tally(), limits=Limits(), for_start=True)
     except FileTransferError as error:
         error.what = f"The files of AZURE_SESSION_UPLOAD were not uploaded: {error.what}"
         error.cause = f"{error.cause} This cell was not run; the next one will be.".strip()

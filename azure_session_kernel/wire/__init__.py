@@ -27,6 +27,7 @@ from __future__ import annotations
 from .after import ABORTS_WAITING, AFTER, PIPELINING, After, after_of
 from .hello import (
     ARGUMENT,
+    FOLDER,
     MAX_ARGUMENTS,
     MAX_ARGUMENTS_CHARS,
     MAX_VARIABLES,
@@ -87,6 +88,7 @@ __all__ = [
     "AFTER",
     "ARGUMENT",
     "CHANNELS",
+    "FOLDER",
     "INTERRUPT_OUTCOMES",
     "JUPYTER_PROTOCOL",
     "KEEPALIVE_S",

@@ -19,6 +19,10 @@ ARGUMENT: Final = re.compile(r"--[A-Z]\w{0,99}\.\w{1,100}=[^\0]*", re.DOTALL)
 MAX_ARGUMENTS: Final = 200
 MAX_ARGUMENTS_CHARS: Final = 64 * 1024
 
+#: A folder below the data folder that a hello may ask for: one name, of letters, digits and what
+#: every pool carries in names.
+FOLDER: Final = re.compile(r"(?![ .])[\w .,()@=-]{1,100}(?<![ .])")
+
 _BOOT: Final = re.compile(r"[!-~]{1,100}")
 #: jupyter_client looks at the first number; what has another one is not what this kernel passes on.
 _JUPYTER_5: Final = re.compile(r"5(\.[0-9]{1,4}){1,2}")
@@ -32,6 +36,7 @@ class Hello:
     """What an adapter says of itself and of its running boot.
 
     :ivar info: as in ``kernel_info_from_json``.
+    :ivar folder: below the data folder, in which the boot works; "": the data folder itself.
     """
 
     protocol: int
@@ -44,6 +49,7 @@ class Hello:
     features: tuple[str, ...]
     running: tuple[str, ...]
     first: int = 1
+    folder: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -57,6 +63,7 @@ class Hello:
             "info": self.info,
             "features": list(self.features),
             "running": list(self.running),
+            "folder": self.folder,
             "limits": {"body_bytes": MAX_BODY_BYTES, "read_s": MAX_READ_S},
         }
 
@@ -68,11 +75,14 @@ def hello_from_json(value: Any) -> Hello:
     """
     if not isinstance(value, dict):
         raise WireError("a hello must be an object")
-    value = {"adapter": "", "state": "", "first": value.get("next"), **value}
+    value = {"adapter": "", "state": "", "first": value.get("next"), "folder": "", **value}
     following = whole_at(value, "next", 1)
     boot = text_at(value, "boot", 101)
     if not _BOOT.fullmatch(boot):
         raise WireError("boot must be 1 to 100 printable characters of ASCII")
+    folder = text_at(value, "folder", 100)
+    if folder and not FOLDER.fullmatch(folder):
+        raise WireError("folder must be the name of a folder")
     return Hello(
         protocol=whole_at(value, "protocol"),
         adapter=text_at(value, "adapter", 100),
@@ -84,6 +94,7 @@ def hello_from_json(value: Any) -> Hello:
         features=_texts(value, "features"),
         running=_texts(value, "running"),
         first=whole_at(value, "first", 1, following),
+        folder=folder,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped,unused-ignore]
+import pytest
 
-from ..conftest import RunningPool
+from ..conftest import PoolOfKind, RunningPool
 from .conftest import ProxiedPool, StartKernel
 from .live_kernel import wait_until
 
@@ -25,6 +27,58 @@ def test_the_named_files_are_there_before_the_first_cell(
     kernel.run("open('data/a.csv', 'w').write('changed there')")
     kernel.restart()
     assert kernel.run("open('data/a.csv').read()").result == "'changed there'"
+    (tmp_path / "data" / "a.csv").write_text("changed here since")
+    later = (tmp_path / "data" / "a.csv").stat().st_mtime + 1000
+    os.utime(tmp_path / "data" / "a.csv", (later, later))
+    kernel.restart()
+    assert kernel.run("open('data/a.csv').read()").result == "'changed here since'"
+
+
+@pytest.mark.parametrize("kind", ["container", "interpreter"])
+def test_the_session_works_in_a_folder_of_the_notebooks_name(
+    start_kernel: StartKernel, pool_of_kind: PoolOfKind, tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / "ps-1"
+    for name in ("data/a.csv", "b.txt", ".env", "__pycache__/c.pyc", "session-files/old"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    env = {**pool_of_kind(kind).env, "AZURE_SESSION_UPLOAD": "** *.none"}
+    kernel = start_kernel(env, cwd=str(folder))
+    listed = "import glob, os; (os.path.basename(os.getcwd()), sorted(glob.glob('**/*.csv')))"
+    assert kernel.run(listed).result == "('ps-1', ['data/a.csv'])"
+    assert kernel.run("sorted(os.listdir()), os.listdir(os.pardir + '/ps-1/data')").result == (
+        "(['b.txt', 'data'], ['a.csv'])"
+    )
+    (folder / "later.txt").write_text("later")
+    assert kernel.run("%upload later.txt --to sub").status == "ok"
+    code = "open('made.txt', 'w').write(open('sub/later.txt').read() + open('b.txt').read())"
+    assert kernel.run(code).status == "ok"
+    assert "ps-1" not in str(kernel.run("%files").outputs[0]["content"]["data"])
+    shown = kernel.run("%files sub").outputs[0]["content"]["data"]["text/plain"]
+    assert "sub/later.txt" in shown
+    assert kernel.run("%download made.txt sub/* --to back").status == "ok"
+    assert (folder / "back" / "made.txt").read_text() == "laterb.txt"
+    assert (folder / "back" / "sub" / "later.txt").read_text() == "later"
+    missing = kernel.run("%download nowhere.txt")
+    assert "There is no 'nowhere.txt'" in missing.error["evalue"]
+    kernel.restart()
+    assert kernel.run("import os; os.path.basename(os.getcwd())").result == "'ps-1'"
+    assert kernel.run("open('data/a.csv').read(), get_ipython().user_ns['_dh'][0].name").result == (
+        "('data/a.csv', 'ps-1')"
+    )
+
+
+def test_a_folder_whose_name_no_pool_may_have_is_the_data_folder_itself(
+    start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
+) -> None:
+    folder = tmp_path / "50% off"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a")
+    env = {**local_pool.env, "AZURE_SESSION_UPLOAD": "*"}
+    kernel = start_kernel(env, cwd=str(folder))
+    assert kernel.run("import os; open('a.txt').read(), 'off' in os.getcwd()").result == (
+        "('a', False)"
+    )
 
 
 def test_files_that_can_not_be_uploaded_fail_the_first_cell_only(

@@ -37,8 +37,9 @@ from ...wire import (
     word,
 )
 from ..base import ExecutorContext, Stdin
+from ..in_folder import seen_from
 from ..log_reader import LogReader, lost, session_errors
-from ..session_files import MAX_ANSWER_BYTES
+from ..session_files import MAX_ANSWER_BYTES, SessionFiles
 from .files import AdapterFiles
 
 #: One hello waits so long for an interpreter that is starting.
@@ -66,6 +67,7 @@ class AdapterExecutor:
         self._retired: list[LogReader] = []
         self._under_way = 0
         self._features: Sequence[str] = ()
+        self._folder = ""
 
     async def start(self, budget_s: float) -> Hello:
         unreachable_s = min(UNREACHABLE_S, self._outage_s)
@@ -76,7 +78,7 @@ class AdapterExecutor:
             raise
         if hello.protocol != PROTOCOL_VERSION:
             raise _version_skew(hello)
-        self._features = hello.features
+        self._features, self._folder = hello.features, hello.folder
         # The log of the boot we know is read from where we were; another one from its oldest entry
         # that nobody has acknowledged: a kernel that was killed has left its cell's outputs there.
         after = await self._replace_reader(hello.boot, hello.first - 1)
@@ -118,6 +120,7 @@ class AdapterExecutor:
             "wait_s": HELLO_WAIT_S,
             "env": dict(self._context.env),
             "arguments": list(self._context.arguments),
+            "folder": self._context.folder,
         }
         try:
             answer = await self._post("hello", body, HELLO_WAIT_S + 15.0)
@@ -195,14 +198,15 @@ class AdapterExecutor:
             if error.code != "InterpreterStarting":
                 raise
 
-    def files(self, boot: str) -> AdapterFiles:
+    def files(self, boot: str) -> SessionFiles:
         async def call(name: str, body: dict[str, Any], timeout_s: float) -> dict[str, Any]:
             if self._log_reader is not None:
                 self._log_reader.touch()
             claim = {"boot": boot, "reader": self._id}
             return await self._post(f"files/{name}", {**claim, **body}, timeout_s)
 
-        return AdapterFiles(call, self._outage_s, batches="batches" in self._features)
+        files = AdapterFiles(call, self._outage_s, batches="batches" in self._features)
+        return seen_from(files, self._folder)
 
     async def read_up_to(self, n: int) -> None:
         while self._unread(n):  # noqa: ASYNC110  # rare, and short

@@ -21,10 +21,13 @@ from ...pool.retry import retry
 from ...wire import EndReason, Hello, InterruptOutcome, Message, Reaction, RestartReason
 from ..adapter.executor import UNREACHABLE_S
 from ..base import ExecutorContext, Stdin
+from ..in_folder import seen_from
 from ..log_reader import lost
+from ..session_files import SessionFiles
 from .azure import PASSES, BuiltinPool
 from .box import Box
 from .files import MailboxFiles
+from .names import is_plain
 from .opening import Opened, open_interpreter
 from .plain_cells import PlainCells
 from .reader import Position
@@ -63,7 +66,7 @@ class InterpreterExecutor:
         self._box: Box | None = None
         self._plain: PlainCells | None = None
         self._ending: asyncio.Future[None] | None = None
-        self._boot = self.note = ""
+        self._boot = self.note = self._folder = ""
 
     @property
     def stdin(self) -> Stdin:
@@ -88,14 +91,17 @@ class InterpreterExecutor:
         return opened.hello
 
     async def _open(self) -> Opened:
-        env, arguments = dict(self._context.env), self._context.arguments
-        return await open_interpreter(self._pool, self._id, env, arguments)
+        asked = self._context
+        env, arguments = dict(asked.env), asked.arguments
+        folder = asked.folder if is_plain(asked.folder) else ""
+        return await open_interpreter(self._pool, self._id, env, arguments, folder)
 
     async def _use(self, opened: Opened) -> None:
         before, self._box = self._box, None
         if before is not None:
             await before.aclose()
         self._boot, self.note = opened.hello.boot, opened.note
+        self._folder = opened.hello.folder
         if opened.where is None:
             self._plain = PlainCells(self._pool, self._events, self._boot, self._outage_s)
             return
@@ -193,7 +199,7 @@ class InterpreterExecutor:
         told = "stopped" if reason == "interrupt" else reason
         return told, _DID_NOT_END + _GONE
 
-    def files(self, boot: str) -> MailboxFiles:
+    def files(self, boot: str) -> SessionFiles:
         box = self._box
 
         async def ask(do: str, what: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +208,8 @@ class InterpreterExecutor:
         def over() -> bool:
             return boot != self._boot or (box is not None and box.over)
 
-        return MailboxFiles(self._pool, self._outage_s, ask if box is not None else None, over)
+        asked = ask if box is not None else None
+        return seen_from(MailboxFiles(self._pool, self._outage_s, asked, over), self._folder)
 
     async def read_up_to(self, n: int) -> None:
         if self._box is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,12 +21,18 @@ from .azure import BuiltinPool, Habits
 
 #: What a name becomes in a pool that takes it as it is, or decodes it in either way.
 _READINGS: Final = (str, unquote_plus, unquote)
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._-]+")
 _PROBE: Final = "a+%41"
 
 #: Folder and name.
 Place = tuple[str, str]
 #: ``known(names)``: what files are, as the interpreter sees them: size and SHA-256 first.
 Known = Callable[[Sequence[str]], Awaitable[Mapping[str, Any]]]
+
+
+def is_plain(name: str) -> bool:
+    """Whether Azure surely takes it: which other characters it does is not known."""
+    return _PLAIN.fullmatch(name) is not None
 
 
 def is_special(name: str) -> bool:

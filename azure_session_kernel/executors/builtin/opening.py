@@ -50,7 +50,11 @@ class Opened:
 
 
 async def open_interpreter(
-    pool: BuiltinPool, reader: str, env: Mapping[str, str], arguments: Sequence[str] = ()
+    pool: BuiltinPool,
+    reader: str,
+    env: Mapping[str, str],
+    arguments: Sequence[str] = (),
+    folder: str = "",
 ) -> Opened:
     """Install our modules, unless they are there, and find their folder.
 
@@ -58,7 +62,7 @@ async def open_interpreter(
     """
     boot = "b-" + secrets.token_hex(8)
     payload: dict[str, Any] = {"do": "setup", "boot": boot, "reader": reader, "env": dict(env)}
-    payload["arguments"] = list(arguments)
+    payload |= {"arguments": list(arguments), "folder": folder}
     execution = await pool.first_execution(installing(payload), SETUP_S)
     answer = said(execution.stdout)
     if answer is None or not _BOOT.fullmatch(str(answer.get("boot"))):
@@ -125,6 +129,7 @@ def _with_mailbox(where: Where, value: dict[str, Any]) -> Opened:
             "next": value["n"] + 1,
             "first": read[1] + 1,
             "info": value.get("info", {}),
+            "folder": value.get("folder", ""),
             "features": list(_FEATURES),
         }
         return Opened(hello_from_json(told), where, "", read, value["chunk"])
