@@ -318,11 +318,11 @@ class AzureSessionKernel:
             self.log.exception("the session could not be closed; its lease stays for the reaper")
         return {"status": "ok", "restart": restart}
 
-    async def close_session(self, *, restart: bool = False) -> None:
+    async def close_session(self, *, restart: bool = False, hurry: bool = False) -> None:
         waited_s = await self._let_interrupted_cells_end()
         for request in self._requests:
             self._ends.fail(request, Interrupted("The kernel was shut down while this cell ran."))
-        await self._notebook.close(restart=restart, spent_s=waited_s)
+        await self._notebook.close(restart=restart, spent_s=waited_s, hurry=hurry)
 
     async def _let_interrupted_cells_end(self) -> float:
         """Their own KeyboardInterrupt says where they hung. At most ``LAST_WORDS_S`` from the
@@ -340,7 +340,7 @@ class AzureSessionKernel:
 
     async def end(self) -> None:
         """SIGTERM, or the parent's end; a shutdown that was asked for meanwhile is answered."""
-        await self.close_session()
+        await self.close_session(hurry=not self._notebook.is_dead)
         if self._answering:
             await asyncio.wait(self._answering, timeout=ANSWER_S)
         for tasks in (self._tasks, self._answering, self._inputs, self._ahead):

@@ -32,6 +32,8 @@ from ..common.errors import (
 )
 from ..common.within import within
 from ..executors.base import Executor
+from ..executors.session_files import SessionFiles
+from ..transfer.bring_back import BringBack
 from ..transfer.upload_first import upload_first
 from ..transfer.uploads import Uploads
 from ..wire import PIPELINING, BootEnded, Gap, Hello, InterruptOutcome, Message, Oversized, Reaction
@@ -53,6 +55,7 @@ from .loss_reasons import explain, with_files
 from .opening import Opening, has_moved, prepare
 from .own_requests import Questions
 from .reaper import reap_leftovers
+from .results import Results
 from .surroundings import Surroundings
 from .variables import Variables
 
@@ -128,6 +131,8 @@ class NotebookSession:
         self.uploads = Uploads()
         """What ``%upload`` has brought into the session."""
         self._got_first_files = ""
+        self.results = Results(self._files_now)
+        """What ``AZURE_SESSION_DOWNLOAD`` brings back."""
         self.hello: Hello | None = None
         """What the session last said of itself."""
 
@@ -225,6 +230,8 @@ class NotebookSession:
     def _is_open(self, opening: Opening, hello: Hello) -> None:
         self._fresh = False
         self._deaths.opened()
+        if opening.settings.download and self.results.bring_back is None:
+            self.results.bring_back = BringBack(self._here.folder, opening.settings.download)
         opening.lease.update("open", boot=hello.boot)
         self.hello = hello
         self._events.on_hello(hello)
@@ -351,6 +358,16 @@ class NotebookSession:
             error.sent = False  # files, but not the cell
             raise
         self._got_first_files = hello.boot
+
+    async def _files_now(self) -> SessionFiles | None:
+        """Also while another interpreter starts after a death: the session's files are still there.
+
+        None: it is not open.
+        """
+        if self._task is None or self._life.ending:
+            return None
+        hello = await asyncio.shield(self._task)
+        return None if self._opening is None else self._opening.executor.files(hello.boot)
 
     async def use(
         self, work: Callable[[Executor, Hello], Awaitable[T]], *, leaves_files: bool = False
@@ -503,20 +520,28 @@ class NotebookSession:
 
     # -- the end ----------------------------------------------------------------------------------
 
-    async def close(self, *, restart: bool, spent_s: float = 0.0) -> None:
+    async def close(self, *, restart: bool, spent_s: float = 0.0, hurry: bool = False) -> None:
         """Stop the session, or ask it for a new boot. Bounded: 2.5 seconds (docs/design.md 6).
 
         The first caller says which. All wait for the same end, which none can cancel.
 
         :param spent_s: how much of that is over.
+        :param hurry: no more files are waited for: the process must end soon.
         """
-        if self._life.on(Event.CLOSE):
-            self._closing = asyncio.create_task(self._close(restart, spent_s))
-        assert self._closing is not None  # noqa: S101
+        if hurry:
+            self.results.hurry()
+        if self._closing is None:
+            last_look = self.results.wants_time
+            if not last_look:
+                self._life.on(Event.CLOSE)
+            self._closing = asyncio.create_task(self._close(restart, spent_s, last_look=last_look))
         await asyncio.shield(self._closing)
 
-    async def _close(self, restart: bool, spent_s: float) -> None:
+    async def _close(self, restart: bool, spent_s: float, *, last_look: bool) -> None:
         try:
+            if last_look:
+                await self.results.last_look()
+                self._life.on(Event.CLOSE)
             unsure = await self._let_go()
             opening, self._opening = self._opening, None
             if opening is not None:
@@ -572,6 +597,7 @@ class NotebookSession:
             self._deaths.answered()
         if not self._questions.take(message):
             self._events.on_message(message)
+            self.results.on_message(message)
 
     def on_gap(self, gap: Gap | Oversized) -> None:
         self._events.on_gap(gap)

@@ -40,6 +40,7 @@ ON_SHUTDOWN: Final = "AZURE_SESSION_ON_SHUTDOWN"
 ON_DEATH: Final = "AZURE_SESSION_ON_DEATH"
 ALLOWED_HOSTS: Final = "AZURE_SESSION_ALLOWED_HOSTS"
 UPLOAD: Final = "AZURE_SESSION_UPLOAD"
+DOWNLOAD: Final = "AZURE_SESSION_DOWNLOAD"
 OPEN_TIMEOUT: Final = "AZURE_SESSION_OPEN_TIMEOUT"
 
 #: How long a cell waits for a session of a full pool. A person sees that it waits, and can
@@ -81,6 +82,7 @@ class Settings:
     :ivar allowed_hosts: further hosts the token may go to, exact or ``*.suffix``.
     :ivar on_death: whether the kernel ends with the variables; ``auto``: in a kernel's own session.
     :ivar upload: patterns of files that a fresh session gets before its first cell.
+    :ivar download: patterns of files that come back when cells have written them.
     :ivar env: environment variables for the interpreter.
     :ivar open_timeout_s: how long a cell waits while the pool is full; None: by who waits.
     """
@@ -96,6 +98,7 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     on_death: OnDeath = "auto"
     upload: tuple[str, ...] = ()
+    download: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     open_timeout_s: float | None = None
 
@@ -126,7 +129,8 @@ class Settings:
             on_shutdown=_choice(environ, ON_SHUTDOWN, _ON_SHUTDOWN),
             allowed_hosts=hosts,
             on_death=_choice(environ, ON_DEATH, _ON_DEATH),
-            upload=_upload(_get(environ, UPLOAD)),
+            upload=_patterns(environ, UPLOAD),
+            download=_patterns(environ, DOWNLOAD),
             env=variables_for_session(environ, _get(environ, ENV)),
             open_timeout_s=_open_timeout_s(_get(environ, OPEN_TIMEOUT)),
             # Last: what else is wrong is wrong with and without a pool.
@@ -209,14 +213,14 @@ def _open_timeout_s(value: str) -> float | None:
     )
 
 
-def _upload(value: str) -> tuple[str, ...]:
-    """Patterns, with quotes around those that have spaces."""
+def _patterns(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """With quotes around those that have spaces."""
     try:
-        return tuple(words(value))
+        return tuple(words(_get(environ, name)))
     except MagicUsage:
         raise SettingsError(
-            f"{UPLOAD} has a quotation mark that is not closed.",
-            fix=f"Set {UPLOAD} to patterns with spaces in between: data/*.csv 'my file.txt'",
+            f"{name} has a quotation mark that is not closed.",
+            fix=f"Set {name} to patterns with spaces in between: data/*.csv 'my file.txt'",
         ) from None
 
 

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from pathlib import Path
 from threading import Event
 
-from ..common.errors import FileChanged, FileInTheWay, FileMissing
+from ..common.errors import FileChanged, FileInTheWay, FileMissing, FileTransferError
 from ..executors.session_files import Fingerprint, SessionFiles, SmallFile
 from .download_folder import folder_in
 from .in_thread import in_thread
@@ -54,13 +54,36 @@ async def download(
     folders = {paths[name].parent for name in names}
     await asyncio.to_thread(remove_left_over, folders)
     unchanged = set(tally.unchanged)
-    wanted_ones = [name for name in names if name not in unchanged]
-    small = {n: there[n] for n in wanted_ones if there[n].size_bytes <= files.batch_bytes}
+    left = {name: there[name] for name in names if name not in unchanged}
+    for error in (await fetch(files, left, paths, tally, limits, force=force)).values():
+        raise error
+
+
+async def fetch(
+    files: SessionFiles,
+    there: Mapping[str, Fingerprint],
+    paths: Mapping[str, Path],
+    tally: Tally,
+    limits: Limits,
+    *,
+    force: bool,
+    all_of_them: bool = False,
+) -> dict[str, FileTransferError]:
+    """Each to its path. The first that fails ends it, unless ``all_of_them``: those that did."""
+    failed: dict[str, FileTransferError] = {}
+    small = {n: known for n, known in there.items() if known.size_bytes <= files.batch_bytes}
     came = await _download_small(files, small, paths, tally, force=force)
-    for name in (name for name in wanted_ones if name not in came):
+    for name in (name for name in there if name not in came):
         size = there[name].size_bytes
-        await _download_one(files, name, paths[name], size, tally, limits=limits, force=force)
-        tally.transferred.append(name)
+        try:
+            await _download_one(files, name, paths[name], size, tally, limits=limits, force=force)
+        except FileTransferError as error:
+            failed[name] = error
+            if not all_of_them:
+                break
+        else:
+            tally.transferred.append(name)
+    return failed
 
 
 def _paths(folder: Path, names: Sequence[str], stop: Event) -> dict[str, Path]:

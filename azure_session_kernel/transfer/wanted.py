@@ -62,6 +62,19 @@ async def _meant(
     return dict.fromkeys(found, False)
 
 
+async def named_by(files: SessionFiles, text: str) -> list[SessionFile]:
+    """What a pattern with wildcards means, perhaps nothing.
+
+    :raises FileMissing: no such folder. :raises FileTooLarge:
+    """
+    pattern = Pattern(slashed(text.removeprefix("./")))
+    listing = await files.list(pattern.top, recursive=pattern.is_deep)
+    names = set(await asyncio.to_thread(_matches, pattern, listing.entries))
+    if listing.truncated or len(names) > MAX_FILES:
+        raise FileTooLarge(f"The session has too many files to find all that {text!r} means.")
+    return [entry for entry in listing.entries if entry.name in names]
+
+
 def _matches(pattern: Pattern, entries: Sequence[SessionFile]) -> list[str]:
     return [e.name for e in entries if not e.is_directory and _is_meant(e.name, pattern)]
 

@@ -122,6 +122,8 @@ async def _show(context: Context, executor: Executor, hello: Hello) -> None:
         ("latency", "unknown" if latency is None else f"{latency * 1000:.0f} ms there and back"),
         ("limits", _limits(executor.files(hello.boot).largest_bytes)),
     ]
+    if context.notebook.results.bring_back is not None:
+        rows.append(("brought back", str(context.notebook.results.bring_back)))
     context.display.show_table(rows)
 
 
