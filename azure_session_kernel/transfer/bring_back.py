@@ -46,6 +46,7 @@ class BringBack:
     def __init__(self, folder: Path, patterns: Sequence[str]) -> None:
         self._folder, self._patterns = folder, patterns
         self._seen: dict[str, Version] = {}
+        self._came: dict[str, Fingerprint] = {}
         self._sizes: dict[str, int] = {}
         self.name = ""
         self.here: set[str] = set()
@@ -57,7 +58,7 @@ class BringBack:
         :raises FileTransferError: nothing can come now. :raises SessionLost: :raises PoolError:
         """
         found = await self._meant(files)
-        new = [name for name, version in found.items() if self._seen.get(name) != version]
+        new = [n for n, version in found.items() if version is None or self._seen.get(n) != version]
         there = await self._written(await files.fingerprints(new))
         if there:
             await self._bring(files, there)
@@ -91,6 +92,8 @@ class BringBack:
                 if not what.is_folder:
                     self._leave(name, what.why)
                 continue
+            if self._came.get(name) == what:
+                continue
             try:
                 Limits().check(name, what.size_bytes)
                 others = sum(size for other, size in self._sizes.items() if other != name)
@@ -116,6 +119,7 @@ class BringBack:
         for name in tally.transferred:
             self.left.pop(name, None)
             self.here.add(name)
+            self._came[name] = there[name]
 
     def _paths(self, folder: Path, names: list[str]) -> dict[str, Path]:
         """Of two names that some file systems take for one, the first."""

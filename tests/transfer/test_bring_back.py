@@ -19,10 +19,12 @@ async def test_each_look_brings_what_is_new_and_tells_what_can_not_come(tmp_path
     (tmp_path / "session-files").mkdir()
     session = SessionInMemory(**{"in.csv": b"input", "r.csv": b"1", "R.csv": b"2", "con": b"3"})
     session.unfit = {"pipe": NOT_REGULAR}
-    back = BringBack(tmp_path, ["*", "none/*.csv", "absent.csv"])
+    session.content["d/named.csv"] = b"named"
+    back = BringBack(tmp_path, ["*", "none/*.csv", "absent.csv", "./d/named.csv"])
     await back.look(session)
     assert back.name == "session-files-2"
-    assert names_in(tmp_path / back.name) == ["r.csv"]
+    assert names_in(tmp_path / back.name) == ["d", "r.csv"]
+    assert (tmp_path / back.name / "d" / "named.csv").read_bytes() == b"named"
     assert sorted(back.left) == ["R.csv", "con", "pipe"]
     session.content["r.csv"] = b"new content"
     await back.look(session)
