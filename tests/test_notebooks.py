@@ -81,9 +81,13 @@ async def _run_here_and_there(name: str) -> tuple[Outputs, Outputs, Outputs]:
 
 @pytest.fixture
 def pool_env(
-    request: pytest.FixtureRequest, pool_of_kind: PoolOfKind, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    pool_of_kind: PoolOfKind,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    """nbclient's kernels inherit this process's environment."""
+    """nbclient's kernels inherit this process's environment and folder: some write files."""
+    monkeypatch.chdir(tmp_path)
     for name, value in pool_of_kind(request.module.KIND).env.items():
         monkeypatch.setenv(name, value)
 
@@ -142,7 +146,19 @@ def _check_rich_output(ours: Outputs) -> None:
     assert ours["colour-error"][0]["ename"] == "KeyError"
 
 
+def _check_grading(ours: Outputs) -> None:
+    points = re.findall(r"^(\w+) +(\d) of 3  (.*)$", _text(ours["grade"]), re.MULTILINE)
+    assert points == [
+        ("ada", "3", ""),
+        ("bob", "2", "AssertionError"),
+        ("eve", "0", "ended by itself"),
+        ("max", "0", "took too long"),
+    ]
+    assert _text(ours["table"]).split() == ["student,points", "ada,3", "bob,2", "eve,0", "max,0"]
+
+
 CHECKS = {
+    "grading.ipynb": _check_grading,
     "quickstart.ipynb": _check_quickstart,
     "input.ipynb": _check_input,
     "long_running.ipynb": _check_long_running,
