@@ -53,6 +53,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as directory:
         root = Path(directory)
         env = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "JPY_"))}
+        env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
         env |= {"JUPYTER_DATA_DIR": str(root / "data"), "TMPDIR": directory, "HOME": directory}
         hand_out_and_in(root / "course", env, args.students.split(","))
         with (root / "pool.log").open("wb") as log:
