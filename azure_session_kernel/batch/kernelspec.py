@@ -56,12 +56,18 @@ def environment_of(spec: KernelSpec | None, environ: Mapping[str, str]) -> dict[
     of_the_process = filter(_OF_THE_PROCESS.fullmatch, env)
     differing = [name for name in of_the_process if os.environ.get(name) != env[name]]
     if differing:
-        log.warning(
-            "without effect for one kernel among others in this process: %s. Set them for the "
-            "process, before it starts",
-            ", ".join(sorted(differing)),
-        )
+        _name_unused(tuple(sorted(differing)))
     return env
+
+
+@functools.cache
+def _name_unused(names: tuple[str, ...]) -> None:
+    """Once, not for each kernel."""
+    log.warning(
+        "without effect for one kernel among others in this process: %s. Set them for the "
+        "process, before it starts",
+        ", ".join(names),
+    )
 
 
 def session_arguments(spec: KernelSpec | None, extra: Sequence[str]) -> Sequence[str]:

@@ -164,8 +164,9 @@ async def test_a_limit_of_time_is_the_runners_error() -> None:
     assert not _open_here()
 
 
-async def test_a_manager_without_a_client_of_nbclient() -> None:
-    """What is done with it by hand."""
+async def test_what_is_done_with_a_manager_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a notebook, whose own session it must not take."""
+    monkeypatch.setenv("JPY_SESSION_NAME", "/the/notebook/around.ipynb")
     manager = SessionKernelManager()
     with pytest.raises(RuntimeError):
         await manager.interrupt_kernel()
@@ -176,6 +177,7 @@ async def test_a_manager_without_a_client_of_nbclient() -> None:
     client = manager.client()
     client.start_channels()
     await client.wait_for_ready(timeout=200)
+    assert [lease["scope_kind"] for lease in _open_here()] == ["kernel"]
     reply = await client.execute("1 / 0", reply=True, timeout=200)
     assert reply["content"]["ename"] == "ZeroDivisionError"
     await client.shutdown(reply=True, timeout=200)
