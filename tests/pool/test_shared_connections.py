@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from azure_session_kernel.pool.client import PoolClient
-from azure_session_kernel.pool.connections import SharedConnections
+from azure_session_kernel.pool.connections import SESSIONS_A_CLIENT, SharedConnections
 from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import Endpoint, parse_endpoint
 
@@ -62,6 +62,29 @@ async def test_sessions_use_each_others_connection_and_the_last_one_closes_it(
     await other.request("GET", "/x")
     assert (pool.connections, pool.closed.is_set()) == (1, False)
     await other.aclose()
+    await pool.closed.wait()
+
+
+async def test_one_that_comes_gets_a_connection_of_one_that_has_gone(
+    server: tuple[Server, Endpoint],
+) -> None:
+    """Few use one client, which gets slower with each, and none is closed while any is used."""
+    pool, endpoint = server
+    shared = SharedConnections()
+
+    def session(number: int) -> PoolClient:
+        return PoolClient(endpoint, FixedToken("t"), f"session-{number}", shared=shared)
+
+    first, *others = map(session, range(SESSIONS_A_CLIENT + 1))
+    for client in (first, *others):
+        await client.request("GET", "/x")
+    assert pool.connections == 2
+    await first.aclose()
+    later = session(100)
+    await later.request("GET", "/x")
+    assert (pool.connections, pool.closed.is_set()) == (2, False)
+    for client in (later, *others):
+        await client.aclose()
     await pool.closed.wait()
 
 
