@@ -125,7 +125,10 @@ def main() -> int:
         run = Run(args.within, args.notebooks, args.jobs)
         print(json.dumps(asyncio.run(run.result())))
         return 0
-    print(f"{'kernel':12} notebooks  at a time  MB open  MB kept  CPU ms  client MB  seconds")
+    print(
+        f"{'kernel':12} notebooks  at a time  MB open  MB kept  CPU ms  client MB  seconds",
+        flush=True,
+    )
     bad = 0
     for kind, notebooks in (("no process", args.notebooks), ("process", args.processes)):
         if notebooks:
@@ -145,7 +148,8 @@ def _measured(kind: str, notebooks: int, jobs: int) -> int:
     print(
         f"{kind:12} {notebooks:9}  {jobs:9}  {values['open_mb']:7.2f}  {values['kept_mb']:7.2f}  "
         f"{values['cpu_s'] * 1000:6.0f}  {values['resident_mb']:9.0f}  {values['took_s']:7.0f}"
-        + (f"  {left} SESSIONS LEFT" if left else "")
+        + (f"  {left} SESSIONS LEFT" if left else ""),
+        flush=True,
     )
     return left
 
