@@ -125,10 +125,8 @@ def main() -> int:
         run = Run(args.within, args.notebooks, args.jobs)
         print(json.dumps(asyncio.run(run.result())))
         return 0
-    print(
-        f"{'kernel':12} notebooks  at a time  MB open  MB kept  CPU ms  client MB  seconds",
-        flush=True,
-    )
+    titles = "notebooks  at a time  MB open  MB kept  CPU ms  client MB  seconds"
+    print(f"{'kernel':12} {titles}", flush=True)
     bad = 0
     for kind, notebooks in (("no process", args.notebooks), ("process", args.processes)):
         if notebooks:
