@@ -381,7 +381,11 @@ def _photograph(path: Path) -> None:
         page.fill("#password_input", PASSWORD)
         page.click("#login_submit")
         page.wait_for_url("**/user/alice/**")
-        page.wait_for_selector(".jp-LauncherCard")
+        page.click(".jp-LauncherCard[data-category=Notebook]:has-text('session pool')")
+        page.click(".jp-Notebook .cm-content")
+        page.keyboard.type("import getpass; print(getpass.getuser())")
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_selector(".jp-OutputArea-output:has-text('alice')")
         page.screenshot(path=str(path))
         browser.close()
 
