@@ -21,7 +21,8 @@ from ..pool.credentials import TokenSource
 from .waiting import EVERY_S, Clock
 
 _TIMEOUT_S: Final = 60.0
-_AGAIN: Final = (408, 429, 500, 502, 503, 504)
+_TOO_MANY: Final = 429
+_AGAIN: Final = (408, _TOO_MANY, 500, 502, 503, 504)
 _TRIES: Final = 5
 _MAX_BYTES: Final = 4 * 1024 * 1024
 
@@ -121,19 +122,20 @@ class Arm:
         asked = f"{method} {urlsplit(url).path}"
         refreshed = False
         for attempt in range(1, _TRIES + 1):
-            # Nothing that is posted may be done twice.
-            last = attempt == _TRIES or method == "POST"
+            last = attempt == _TRIES
+            # Nothing that is posted may be done twice; only 429 says that it was not done.
+            unsure = method == "POST"
             try:
                 response = await self._once(method, url, body, refresh=refreshed)
             except httpx.TransportError as error:
-                if last:
+                if last or unsure:
                     raise _unreachable(asked, error) from None
                 await self.clock.sleep(2.0**attempt)
                 continue
             self._retry_after_s = _retry_after_s(response)
-            if response.status_code == 401 and not refreshed and _expired(response):
+            if not last and not refreshed and _expired(response):
                 refreshed = True
-            elif response.status_code in _AGAIN and not last:
+            elif not last and response.status_code in ((_TOO_MANY,) if unsure else _AGAIN):
                 await self.clock.sleep(max(self._retry_after_s, 2.0**attempt))
             else:
                 return _answer(response, asked)
@@ -219,7 +221,8 @@ def _retry_after_s(response: httpx.Response) -> float:
 
 
 def _expired(response: httpx.Response) -> bool:
-    return "ExpiredAuthenticationToken" in errors_of(_json(response))[0]
+    codes, _ = errors_of(_json(response))
+    return response.status_code == 401 and "ExpiredAuthenticationToken" in codes
 
 
 def _unreachable(asked: str, error: Exception) -> SetupFailed:

@@ -17,9 +17,9 @@ from .resources import Now, Resource, State, ended_well, look, properties, put, 
 from .waiting import MAKING_S, ROLE_S, until
 
 _VERSION: Final = VERSIONS[POOL_TYPE]
-#: How long a pool that can't pull its image is left before it is made anew.
+#: How long a pool that has failed to pull its image is left before it is made anew.
 _PULL_AGAIN_S: Final = 60.0
-#: How long Azure itself may try it.
+#: How long one that is made, but can't pull it, is left to Azure's own tries.
 _PULLING_S: Final = 180.0
 #: What is compared: the rest of a body, Azure may write in ways of its own.
 _COMPARED: Final = ("scaleConfiguration", "dynamicPoolConfiguration", "sessionNetworkConfiguration")
@@ -88,7 +88,7 @@ class Pool:
 
     async def _made(self, operation: str, now: Now) -> None:
         running = [operation] if operation else []
-        pulled_from_s = self.arm.clock.now_s()
+        begun_s = self.arm.clock.now_s()
 
         async def ended() -> bool | None:
             if running:
@@ -103,14 +103,22 @@ class Pool:
             notes: list[str] = []
             ready = self._ready(found, notes)
             now(", ".join(["Azure is making it", *notes]))
-            waited_s = self.arm.clock.now_s() - pulled_from_s
-            failing = facts_of_resource(found).pull_failures and not ready
-            if failing and waited_s > _PULLING_S:
-                raise _PullFailed
             settled = not running and state_of(found) is State.THERE
+            if facts_of_resource(found).pull_failures and not ready:
+                self._pulling(self.arm.clock.now_s() - begun_s, settled=settled)
             return True if settled and ready else None
 
         await until(self.arm.clock, ended, f"The {self.title}", MAKING_S, self.arm.every_s)
+
+    def _pulling(self, waited_s: float, *, settled: bool) -> None:
+        """What is under way can't be begun again; Azure goes on trying by itself.
+
+        :raises _PullFailed: :raises SetupFailed:
+        """
+        if settled and waited_s > _PULLING_S:
+            raise _PullFailed
+        if waited_s > ROLE_S:
+            raise self._image_missing("")
 
     def _why_failed(self, found: dict[str, Any] | None) -> None:
         """:raises _PullFailed: :raises SetupFailed: :raises Refused:"""

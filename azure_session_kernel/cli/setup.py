@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import shlex
 import sys
@@ -27,6 +28,9 @@ from ..azure_setup.source import find_source, read_source
 from ..azure_setup.steps import Step, steps
 from ..azure_setup.waiting import RealClock
 from ..common.errors import SessionKernelError
+from ..doctor.management_plane import ARM_SCOPE
+from ..pool.credentials import AzureToken
+from ..session.settings import CREDENTIAL
 from . import setup_answers, setup_kernel, setup_words, signals
 from .setup_answers import Surroundings
 from .shipped import shipped
@@ -59,11 +63,13 @@ def run(args: argparse.Namespace) -> int:
 
 def connect() -> Arm:
     """Tests put another one in its place."""
-    from ..doctor.management_plane import ARM_SCOPE
-    from ..pool.credentials import AzureToken
+    return Arm(_tokens(os.environ.get(CREDENTIAL) or "default"), RealClock())
 
-    name = os.environ.get("AZURE_SESSION_CREDENTIAL") or "default"
-    return Arm(AzureToken(name, ARM_SCOPE), RealClock())
+
+@functools.cache
+def _tokens(credential: str) -> AzureToken:
+    """One for all conversations: ``az`` takes some seconds for a token."""
+    return AzureToken(credential, ARM_SCOPE)
 
 
 class Setup:
@@ -163,10 +169,10 @@ class Setup:
             say("\nNothing was removed. To remove it, with all that is in the sessions:")
             say(f"    azure-session-kernel setup --remove {typed} --apply")
             return 0
-        await removal.remove(arm, found, self.screen)
-        for name in kernels:
+        for name in kernels:  # first: afterwards nothing tells any more whose they were
             setup_kernel.forget(name)
             say(f"Removed the kernel {name!r}.")
+        await removal.remove(arm, found, self.screen)
         return 0
 
     def _talk(self, talk: Callable[[Arm], Coroutine[Any, Any, T]]) -> T:

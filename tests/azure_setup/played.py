@@ -50,13 +50,15 @@ class PlayedArm:
         answered in turn; None: as ever.
     :ivar cut_after: the connection breaks after so many changes, and no other request is answered.
     :ivar polls: how often something is still under way.
-    :ivar pulls: how often the pool fails to pull its image before it can.
+    :ivar pulls: how often the pool fails to pull its image before it can. :ivar pull_state: what
+        its provisioning comes to then; which it is in Azure is not known.
     """
 
     endpoint: str = "https://sessions.env.westeurope.azurecontainerapps.io"
     origin: str = ""
     polls: int = 2
     pulls: int = 0
+    pull_state: str = "Failed"
     crashes: int = 0
     cut_after: int | None = None
     run_status: str = "Succeeded"
@@ -175,7 +177,7 @@ class PlayedArm:
         properties["templateUpdateStatus"] = {"activeTemplate": active}
         properties["nodeCount"] = 1
         if failing:
-            properties["provisioningState"] = "Failed"
+            properties["provisioningState"] = self.pull_state
 
     def _put(self, path: str, body: Json) -> Reply:
         key = path.lower()

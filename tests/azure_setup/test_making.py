@@ -189,10 +189,11 @@ def test_an_image_that_is_there_is_not_built(setup_typed: Typed, azure: PlayedAr
     assert template["containers"][0]["image"].endswith(":by-hand")
 
 
+@pytest.mark.parametrize("state", ["Failed", "Succeeded"])
 def test_a_right_to_pull_that_is_not_effective_yet_is_waited_for(
-    setup_typed: Typed, azure: PlayedArm, clock: VirtualClock, capsys: CAPS
+    state: str, setup_typed: Typed, azure: PlayedArm, clock: VirtualClock, capsys: CAPS
 ) -> None:
-    azure.pulls = 2
+    azure.pulls, azure.pull_state = 2, state
     assert setup_typed("--apply") == 0
     assert kinds(azure).count("sessionPools") == 3
     assert clock.slept_s.count(60.0) == 2

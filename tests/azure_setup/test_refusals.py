@@ -177,8 +177,15 @@ def test_a_failure_that_passes_is_tried_again(
 ) -> None:
     busy = (429, {"error": {"code": "TooManyRequests"}}, {"retry-after": "17"})
     azure.refuse("PUT", "/workspaces/", busy, error(503, "ServiceUnavailable"))
+    azure.refuse("GET", "/registries/", error(401, "ExpiredAuthenticationToken"))
     assert setup_typed("--apply") == 0
     assert 17.0 in clock.slept_s
+
+
+def test_what_was_refused_as_too_much_is_posted_again(setup_typed: Typed, azure: PlayedArm) -> None:
+    azure.refuse("POST", "/scheduleRun", error(429, "TooManyRequests"))
+    assert setup_typed("--apply") == 0
+    assert len(azure.runs) == 1
 
 
 def test_what_is_posted_is_not_sent_twice(

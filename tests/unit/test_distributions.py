@@ -68,6 +68,7 @@ def test_the_wheel_has_the_kernel_with_its_folders_and_nothing_beside_it(
     assert "azure_session_kernel/cli/laboratory.py" in names
     assert "azure_session_kernel/notebooks/quickstart.ipynb" in names
     assert "azure_session_kernel/kernelspec/kernel.json" in names
+    assert "azure_session_kernel/deploy/names.json" in names
     assert "azure_session_kernel/py.typed" in names
 
 
