@@ -19,6 +19,7 @@ from .usage import Parser, in_lines
 #: a missing extra breaks one subcommand and not all of them.
 COMMANDS = {
     "try": ("try_.command", "run a notebook in a local session pool, or open JupyterLab on it"),
+    "run": ("run", "run many notebooks, each in a session of its own, and report on them"),
     "install": ("install", "write a kernelspec for your session pool"),
     "setup": ("setup", "make a session pool in Azure, with all that it needs, or remove it"),
     "sessions": ("sessions", "list, stop or reap the sessions this machine has opened"),
@@ -27,7 +28,7 @@ COMMANDS = {
     "pool": ("pool", "run a local session pool for development and tests"),
 }
 #: Of those that need more than the kernel does.
-EXTRAS = {"try": "try", "pool": "pool"}
+EXTRAS = {"try": "try", "run": "batch", "pool": "pool"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

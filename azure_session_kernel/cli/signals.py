@@ -55,6 +55,21 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+def run_told(main: Coroutine[Any, Any, T], came: Callable[[int], None]) -> T:
+    """``asyncio.run``, on whose event loop ``came`` is called with the number of each signal."""
+
+    async def told() -> T:
+        loop = asyncio.get_running_loop()
+
+        def tell(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(came, number)
+
+        with _handled((signal.SIGINT, *_ENDINGS), tell):
+            return await main
+
+    return asyncio.run(told())
+
+
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 

@@ -32,7 +32,7 @@ ENTRIES: Final[Mapping[str, tuple[str, ...]]] = {
     "adapter": ("adapter.__main__", "container.interpreter", "interpreter.install"),
     "pool": ("cli.pool", "emulator.kinds.interpreter.__main__", "emulator.kinds.oneshot.__main__"),
     "try": ("cli.try_.command",),
-    "batch": ("batch",),
+    "batch": ("batch", "cli.run"),
 }
 #: Works without: then doctor's table has no colours, and no pool has faults.
 OPTIONAL: Final = {
