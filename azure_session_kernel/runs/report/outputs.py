@@ -12,6 +12,7 @@ import html
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ..wording import one_line
 from .colours import as_html
 
 _TEXT_CHARS: Final = 20_000
@@ -54,7 +55,7 @@ def _bundle(data: Mapping[str, Any]) -> str:
             return _picture(mime, _text(data[mime]))
     if "text/plain" in data:
         return _pre(_text(data["text/plain"]), "out")
-    return f"<p class=note>An output of {html.escape(', '.join(data)[:200])}.</p>"
+    return f"<p class=note>An output of {html.escape(one_line(', '.join(data)))}.</p>"
 
 
 def _picture(mime: str, content: str) -> str:
