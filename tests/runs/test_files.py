@@ -205,7 +205,7 @@ def test_shards_joined_are_what_one_run_gives(
     for number in (1, 2):
         course.output = tmp_path / f"part{number}"
         parts.append(str(course.output))
-        assert course.run("--shard", f"{number}/2") in (1, 2)
+        assert course.run("--shard", f"{number}/2") in (0, 1, 2)
     joined = Course(tmp_path / "none", tmp_path / "joined")
     assert merged(joined, *parts) == 2
     assert told(joined.output) == told(whole)

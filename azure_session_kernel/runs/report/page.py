@@ -19,6 +19,7 @@ from ..wording import described, one_line
 from .colours import stylesheet
 from .outputs import cell_html
 
+_NAME_CHARS: Final = 4096
 _OWN_STYLE: Final = """
 :root{color-scheme:light}
 body{font:15px/1.5 system-ui,sans-serif;color:#24292f;max-width:1000px;margin:2rem auto;
@@ -120,7 +121,7 @@ def _cells(folder: Path, record: Record) -> list[Any]:
 
 
 def _name(record: Record) -> str:
-    shown = f"<bdi>{html.escape(record.notebook)}</bdi>"
+    shown = f"<bdi>{html.escape(one_line(record.notebook, _NAME_CHARS))}</bdi>"
     # Below ./ no name is taken for a scheme such as javascript:
     return f'<a href="./{quote(record.output)}">{shown}</a>' if record.output else shown
 
