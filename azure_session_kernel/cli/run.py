@@ -8,35 +8,25 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from ..common.errors import SessionKernelError
-from ..pool.local_record import read_record
+from ..common.errors import SettingsError
 from ..runs.dry_run import plan_lines
-from ..runs.inputs import Input, absolute, find_inputs
-from ..runs.journal import JOURNAL, History, Journal, is_run_folder, read_history
+from ..runs.folder import history_of, make_folder, remove_unfinished
+from ..runs.inputs import absolute, find_inputs
+from ..runs.journal import Journal, read_history
+from ..runs.log import LOG, log_kept
 from ..runs.merge import merge
 from ..runs.parameters import read_parameters
-from ..runs.plan import (
-    Plan,
-    RunSettings,
-    Shard,
-    check_same_settings,
-    make_plan,
-    names_digest,
-    parse_shard,
-)
+from ..runs.plan import RunSettings, Shard, make_plan, names_digest, parse_shard
+from ..runs.pool import pool_of
 from ..runs.progress import Progress, client_cost
 from ..runs.record import Record
 from ..runs.results import REPORT, counts_of, exit_code, write_results
 from ..runs.run import Run
 from ..runs.unusable import RunUnusable
-from ..session import settings
-from ..session.environment import SETTING as ENV
-from ..session.opening import connect_to
 from . import kernel_choice, signals
 from .kernelspecs import environment_of
 from .usage import in_lines
@@ -117,9 +107,11 @@ def run(args: argparse.Namespace) -> int:
             raise RunUnusable("--output-dir DIR is needed: inputs are never changed")
         output = absolute(args.output_dir)
         return _merge(args, output) if args.merge else _run(args, output)
-    except RunUnusable as error:
+    except ValueError as error:  # RunUnusable, and which kernel is meant
         refuse(str(error))
-    except OSError as error:  # of a folder that can't be made, say
+    except SettingsError as error:
+        refuse(in_lines(error))
+    except OSError as error:
         refuse(f"{error.filename or 'the results'}: {error.strerror}")
 
 
@@ -129,70 +121,30 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, output: Path) -> int:
     inputs = find_inputs(args.notebooks, output)
     told = _settings(args)
-    history = _history(output, args, told)
+    history = history_of(output, told, args.shard, args.resume or args.dry_run)
     plan = make_plan(args.shard.of(inputs), history, output)
     if args.dry_run:
         earlier = history.records if history else {}
         print("\n".join(plan_lines(plan, told, args.jobs, earlier)))
         return 0
-    try:
-        choice = kernel_choice.choose(args)
-    except ValueError as error:
-        raise RunUnusable(str(error)) from None
-    with environment_of({**choice.env, **_kernel_env(told, args)}):
-        os.environ.pop(settings.IDENTIFIER, None)
-        pool = _pool()
-        _make_folder(output)
-        return _run_plan(args, output, told, plan, inputs, pool)
-
-
-@dataclass(frozen=True)
-class _Pool:
-    """:ivar most: sessions it can have; None where that is not known."""
-
-    open_timeout_s: float
-    most: int | None
-
-
-def _pool() -> _Pool:
-    """By the environment. :raises RunUnusable: something in it is wrong."""
-    try:
-        of_kernel = settings.Settings.from_environ(os.environ)
-        connect_to(of_kernel)
-    except SessionKernelError as error:
-        raise RunUnusable(in_lines(error)) from None
-    most = None
-    if of_kernel.endpoint == settings.LOCAL:
-        with contextlib.suppress(SessionKernelError):
-            most = read_record().max_sessions or None
-    return _Pool(of_kernel.open_timeout_of(person=False), most)
-
-
-def _run_plan(
-    args: argparse.Namespace,
-    output: Path,
-    told: RunSettings,
-    plan: Plan,
-    inputs: Sequence[Input],
-    pool: _Pool,
-) -> int:
-    journal = Journal(output)
-    with contextlib.closing(journal):
-        journal.begin(
-            told.as_told(), shard=str(args.shard), total=len(inputs), names=names_digest(inputs)
-        )
-        progress = Progress()
-        # The queue waits for a place, and not each kernel.
-        env = {**os.environ, settings.OPEN_TIMEOUT: "0"}
-        jobs = min(args.jobs, pool.most or args.jobs)
-        work = Run(plan, told, journal, output, jobs, env, pool.open_timeout_s, progress)
-        for note in plan.notes:
-            progress.say(note)
-        if jobs < args.jobs:
-            progress.say(f"{jobs} at a time: the pool can't have more sessions")
-        with progress.of(work):
-            signals.run_told(work.run(), _Signals(work, progress).came)
-        return _conclude(output, work.records, work.queue.early, _ran(work))
+    with environment_of(kernel_choice.choose(args).env):
+        pool = pool_of(os.environ, told)
+        make_folder(output)
+        with contextlib.closing(Journal(output)) as journal, log_kept(output / LOG):
+            remove_unfinished(output)
+            journal.begin(
+                told.as_told(), shard=str(args.shard), total=len(inputs), names=names_digest(inputs)
+            )
+            jobs = min(args.jobs, pool.most or args.jobs)
+            progress = Progress()
+            work = Run(plan, told, journal, output, jobs, pool, progress)
+            for note in plan.notes:
+                progress.say(note)
+            if jobs < args.jobs:
+                progress.say(f"{jobs} at a time: the pool can't have more sessions")
+            with progress.of(work):
+                signals.run_told(work.run(), _Signals(work, progress).came)
+            return _conclude(output, work.records, work.queue.early, _ran(work))
 
 
 def _ran(work: Run) -> int:
@@ -264,51 +216,6 @@ def _settings(args: argparse.Namespace) -> RunSettings:
     )
 
 
-def _kernel_env(told: RunSettings, args: argparse.Namespace) -> dict[str, str]:
-    """What the run decides, whatever a kernelspec says: a session for each, stopped at its end."""
-    env = {settings.SCOPE: "kernel", settings.ON_SHUTDOWN: "stop", **told.env}
-    if told.env:
-        env[ENV] = ",".join([*filter(None, [os.environ.get(ENV)]), *told.env])
-    return env
-
-
-def _history(output: Path, args: argparse.Namespace, told: RunSettings) -> History | None:
-    """:raises RunUnusable: an earlier run is there and not meant to be, or the other way round."""
-    if is_run_folder(output):
-        if not args.resume and not args.dry_run:
-            raise RunUnusable(
-                f"--output-dir {output} has the results of an earlier run.\n"
-                "  What to do:   add --resume to go on with it, or choose another folder"
-            )
-        history = read_history(output)
-        check_same_settings(history, told)
-        if history.run.get("shard") != str(args.shard):
-            raise RunUnusable(
-                f"the earlier run was of --shard {history.run.get('shard')}, not {args.shard}.\n"
-                "  What to do:   give the same one, or choose another --output-dir"
-            )
-        return history
-    if output.is_dir() and any(one.name != JOURNAL for one in output.iterdir()):
-        raise RunUnusable(
-            f"--output-dir {output} has other files, and no run's results.\n"
-            "  What to do:   choose a new folder"
-        )
-    return None
-
-
-def _make_folder(output: Path) -> None:
-    """:raises RunUnusable: it can't be."""
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        if not os.access(output, os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied")
-    except OSError as error:
-        raise RunUnusable(
-            f"--output-dir {output} can't be written to ({error.strerror}).\n"
-            "  What to do:   choose a folder that you may write to"
-        ) from None
-
-
 def _positive(text: str) -> int:
     value = _limit(text)
     if value < 1:
@@ -341,7 +248,7 @@ def _merge(args: argparse.Namespace, output: Path) -> int:
         raise RunUnusable(f"--output-dir {output} is not empty: choose a new folder")
     for folder in folders:
         read_history(folder)
-    _make_folder(output)
+    make_folder(output)
     journal = Journal(output)
     with contextlib.closing(journal):
         merged = merge(folders, output, journal)

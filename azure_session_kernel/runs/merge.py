@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .journal import History, Journal, read_history
+from .notebook import UNFINISHED
 from .record import Record
 from .unusable import RunUnusable
 
@@ -87,7 +88,7 @@ def _names(histories: Mapping[Path, History]) -> str:
 def _copy(source: Path, target: Path) -> None:
     """Whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=UNFINISHED)
     os.close(handle)
     try:
         shutil.copy2(source, temporary)

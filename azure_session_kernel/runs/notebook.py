@@ -16,6 +16,8 @@ from nbformat import NotebookNode
 
 from .unusable import NotebookUnusable
 
+#: At the end of a name: a file that is being written.
+UNFINISHED: Final = ".part"
 #: jupyter_client's and nbformat's names for it.
 _PYTHON: Final = ("python", "python3", "ipython", "python2")
 
@@ -76,7 +78,7 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
     :raises OSError: it can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             file.writelines([data] if isinstance(data, bytes) else data)

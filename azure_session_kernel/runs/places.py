@@ -75,7 +75,8 @@ class Places:
         self._limit = min(self._limit, len(self._open))
         if not self._open and self._shut_since is None:
             self._shut_since = self._clock()
-        self._grows_at = self._clock() + self._next_pause_s()
+        if self._clock() >= self._grows_at:  # many refused at once are one reason to wait
+            self._grows_at = self._clock() + self._next_pause_s()
 
     def release(self, name: str) -> None:
         self._taken.discard(name)

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from ..common.duration import duration
 from ..pool.retry import jittered
-from .execution import NotOpened
+from .opening import NotOpened
 from .places import Places
 from .plan import Task
 from .record import Record

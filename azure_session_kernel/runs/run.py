@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 from .journal import Journal
 from .places import Places
 from .plan import Plan, RunSettings
+from .pool import Pool
 from .queue import RunQueue
 from .record import Record
 from .results import counts_of
@@ -24,7 +24,7 @@ class Listener(Protocol):
 
 @dataclass
 class Run:
-    """:ivar jobs: notebooks at a time. :ivar env: the kernels'.
+    """:ivar jobs: notebooks at a time.
 
     :ivar records: of all notebooks of the plan that something can be said of, by name.
     """
@@ -34,8 +34,7 @@ class Run:
     journal: Journal
     output: Path
     jobs: int
-    env: Mapping[str, str]
-    open_timeout_s: float
+    pool: Pool
     listener: Listener
     records: dict[str, Record] = field(init=False)
     places: Places = field(init=False)
@@ -45,8 +44,10 @@ class Run:
     def __post_init__(self) -> None:
         self.records = dict(self.plan.kept)
         self.places = Places(self.jobs)
-        worker = Worker(self.journal, self.output, self.settings, self.env)
-        self.queue = RunQueue(self.plan.todo, worker, self.places, self.open_timeout_s, self._tell)
+        worker = Worker(self.journal, self.output, self.settings, self.pool.env)
+        self.queue = RunQueue(
+            self.plan.todo, worker, self.places, self.pool.open_timeout_s, self._tell
+        )
 
     async def run(self) -> None:
         """Afterwards the journal tells of each notebook, if it could be written."""
