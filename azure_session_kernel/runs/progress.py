@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from ..common.duration import duration
@@ -62,7 +63,10 @@ class Progress:
         assert run is not None  # noqa: S101 - `of` has set it
         total = len(run.plan.names)
         bar = ProgressBar(total=max(1, total), completed=len(run.records), width=40)
-        return Group(bar, Text(self._counts(), overflow="ellipsis", no_wrap=True))
+        grid = Table.grid()
+        grid.add_row(bar)
+        grid.add_row(Text(self._counts()))
+        return grid
 
     def _counts(self) -> str:
         run = self._run
