@@ -144,10 +144,6 @@ class SessionKernelManager(AsyncKernelManager):
     #: Called so by clients.
     _async_is_alive = is_alive
 
-    @property
-    def ipykernel(self) -> bool:
-        return True
-
     def client(self, **options: Any) -> SessionKernelClient:  # type: ignore[override]
         """:raises RuntimeError: the kernel was never started."""
         if self._front is None:
