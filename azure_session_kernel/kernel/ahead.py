@@ -84,7 +84,8 @@ class CellsAhead:
             batch.append(cell)
         if batch:
             self._prepare(line[0].boot, [sent[-1], *batch])
-            self._sending.start(self._send(line[0], batch))
+            sending = self._sending.start(self._send(line[0], batch))
+            sending.add_done_callback(self._look_again)
 
     def _goes_on_behind(self, first: Request) -> bool:
         """Whether ``first`` runs in the session, as far as is known, and nothing is amiss."""
@@ -134,13 +135,17 @@ class CellsAhead:
             self._given_up = first
             self._doom(batch, internal(error))
         else:
-            for cell in batch:
+            for cell in _still_sent(batch):
                 cell.on(Event.ARRIVED)
-        asyncio.get_running_loop().call_soon(self.look)
+
+    def _look_again(self, sending: asyncio.Task[None]) -> None:
+        """Others may have come meanwhile."""
+        if not sending.cancelled():
+            self.look()
 
     def _take_back(self, cells: Sequence[Request]) -> None:
         """Last first, as their counts have to be."""
-        for cell in reversed(cells):
+        for cell in reversed(_still_sent(cells)):
             if cell.state in (State.AHEAD, State.AHEAD_SENT, State.SENDING):
                 cell.on(Event.RETURNED)
                 self._requests.ahead.pop(cell.msg_id, None)
@@ -149,7 +154,7 @@ class CellsAhead:
 
     @staticmethod
     def _doom(cells: Sequence[Request], error: SessionKernelError) -> None:
-        for cell in cells:
+        for cell in _still_sent(cells):
             cell.doomed = cell.doomed or perhaps_begun(error)
 
     # -- their turn -------------------------------------------------------------------------------
@@ -180,6 +185,11 @@ class CellsAhead:
 
     async def aclose(self, limit_s: float) -> None:
         await self._sending.aclose(limit_s)
+
+
+def _still_sent(cells: Sequence[Request]) -> list[Request]:
+    """Without those that wait again, because their boot ended meanwhile."""
+    return [cell for cell in cells if cell.after is not None]
 
 
 def _sent(error: SessionKernelError) -> bool:

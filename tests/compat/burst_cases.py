@@ -133,7 +133,18 @@ def _interrupted(front: Front, place: int) -> Any:
             sent.append(front.send("execute_request", _content(code)))
     front.wait_for_text(_id(sent[place + 1]), "waits")
     front.interrupt()
-    return _seen(front, before, sent)
+    return _without_tracebacks(_seen(front, before, sent))
+
+
+def _without_tracebacks(seen: Any) -> Any:
+    """The signal may come while ``print`` still flushes."""
+    match seen:
+        case dict():
+            return {k: _without_tracebacks(v) for k, v in seen.items() if k != "traceback"}
+        case list() | tuple():
+            return [_without_tracebacks(one) for one in seen]
+        case _:
+            return seen
 
 
 @case("six cells", "questions between them: completion, inspection, history")

@@ -24,12 +24,15 @@ DIES = {3: "os._exit(1)"}
 
 
 class Burst:
-    """A cell that runs until ``opened``, and some more, each of which notes that it has run."""
+    """A cell that runs until ``gate`` is there, and some more, each of which notes that it has run.
 
-    def __init__(self, kernel: LiveKernel, folder: Path) -> None:
+    :param then: what the first one does at its end.
+    """
+
+    def __init__(self, kernel: LiveKernel, folder: Path, then: str = "") -> None:
         self.kernel, self.effects, self.gate = kernel, folder / "ran", folder / "gate"
         self.ids: list[str] = []
-        self.first = kernel.execute(f"print('on', flush=True)\n{waits_for(self.gate)}")
+        self.first = kernel.execute(f"print('on', flush=True)\n{waits_for(self.gate)}{then}")
         kernel.wait_for_text(self.first, "on")
 
     def send(self, special: Mapping[int, str] = {}, count: int = CELLS) -> None:
@@ -80,6 +83,20 @@ def test_an_interpreter_that_dies_has_run_nothing_behind_the_cell_that_killed_it
     assert _all_is_well(cells[:3])
     assert _statuses(cells[3:]) == ["InterpreterDied"] + ["aborted"] * 4
     assert burst.ran == [0, 1, 2, 3]
+    assert kernel.run("1 + 1").result == "2"
+
+
+def test_an_interpreter_that_dies_while_cells_are_on_their_way_runs_none_of_them(
+    kernel: LiveKernel, faulty: FaultyPool, tmp_path: Path
+) -> None:
+    """The answer to their sending comes when their boot is over."""
+    burst = Burst(kernel, tmp_path, then="os._exit(1)")
+    faulty.arm({"fault": "stall", "bytes": 5, "seconds": 1, "path": SEND, "nth": [1]})
+    burst.send()
+    cells = burst.finish()
+    assert kernel.finish(burst.first).error["ename"] == "InterpreterDied"
+    assert _statuses(cells) == ["aborted"] * CELLS
+    assert burst.ran == []
     assert kernel.run("1 + 1").result == "2"
 
 

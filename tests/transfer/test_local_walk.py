@@ -114,9 +114,9 @@ async def test_looking_ends_when_nobody_waits_for_it_any_more(
             looking.set()
             yield entry
 
-    def choosing(*args: Any) -> Any:
+    def choosing(*args: Any, **options: Any) -> Any:
         try:
-            return choose(*args)
+            return choose(*args, **options)
         finally:
             ended.set()
 
