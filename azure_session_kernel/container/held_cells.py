@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from ..wire import ABORTS_WAITING, After, Message, WireError, after_of
 
@@ -20,6 +21,14 @@ MOST_WAITING: Final = 1000
 #: So long after its idle a cell's reply may come; without one, it has failed. Longer than a kernel
 #: waits, so that what is said of those behind it comes when it is over there.
 REPLY_GRACE_S: Final = 10.0
+
+
+@dataclass
+class _End:
+    """What is known of a cell's end. ``failed``: as its reply says, once that has come."""
+
+    failed: bool | None = None
+    is_idle: bool = False
 
 
 class HeldCells:
@@ -37,15 +46,12 @@ class HeldCells:
         self._deliver, self._abort = deliver, abort
         self._waiting: deque[tuple[Message, list[bytes], After | None]] = deque()
         #: Cells that the interpreter has, or which wait: what is known of their end.
-        self._open: dict[str, dict[str, Any]] = {}
+        self._open: dict[str, _End] = {}
         #: Whether each has failed. The aborted have: whatever hangs on them is aborted, too.
         self._ended: OrderedDict[str, bool] = OrderedDict()
         self._next: dict[str, str] = {}
         self._aborting: set[str] = set()
         self._aborted: set[str] = set()
-
-    def __len__(self) -> int:
-        return len(self._waiting)
 
     def check(self, messages: Iterable[Message]) -> None:
         """:raises WireError: one names a cell that nobody knows, or too many would wait."""
@@ -65,7 +71,7 @@ class HeldCells:
         """Deliver it, now or later, or abort it. What is no cell keeps its place among them."""
         after = _condition(message)
         if message.msg_type == "execute_request":
-            self._open[message.msg_id] = {}
+            self._open[message.msg_id] = _End()
         if after is not None:
             self._next[after.msg_id] = message.msg_id
         self._waiting.append((message, frames, after))
@@ -100,14 +106,14 @@ class HeldCells:
         if cell is None:
             return
         if message.msg_type == "execute_reply":
-            cell["failed"] = message.content.get("status") != "ok"
+            cell.failed = message.content.get("status") != "ok"
         elif message.msg_type == "status" and message.content.get("execution_state") == "idle":
-            cell["idle"] = True
-            if "failed" not in cell:
+            cell.is_idle = True
+            if cell.failed is None:
                 loop = asyncio.get_running_loop()
                 loop.call_later(REPLY_GRACE_S, self._over, message.parent_id, True)
-        if "failed" in cell and "idle" in cell:
-            self._over(message.parent_id, cell["failed"])
+        if cell.is_idle and cell.failed is not None:
+            self._over(message.parent_id, cell.failed)
 
     def _follow_control(self, reply: Message) -> None:
         self._aborting.discard(reply.parent_id)

@@ -50,6 +50,8 @@ class Pipelined(Protocol):
 
 
 class CellsAhead:
+    """:param session: the one that is asked then; it is made after this."""
+
     def __init__(
         self,
         session: Callable[[], Pipelined],
@@ -72,7 +74,7 @@ class CellsAhead:
         if self._sending or not line or not self._goes_on_behind(line[0]):
             return
         sent = list(takewhile(lambda one: one.state is not State.WAITING, line))
-        if any(one.expects_abort or one.is_doomed for one in sent):
+        if any(one.expects_abort or one.doomed for one in sent):
             return
         room = MOST_CELLS - len(sent)
         batch: list[Request] = []
@@ -167,7 +169,7 @@ class CellsAhead:
 
     async def settled(self, cell: Request) -> bool:
         """Whether ``cell``, whose turn has come, needs not be sent any more."""
-        while cell.state is State.SENDING and self._sending and not cell.is_doomed:
+        while cell.state is State.SENDING and self._sending and cell.doomed is None:
             await asyncio.wait(list(self._sending))
         if cell.after is None:
             return False

@@ -50,7 +50,7 @@ class Counts:
     def of(self, request: Request) -> int:
         """The number of a cell that is over: the session's, or one that it takes here."""
         if request.execution_count is None:
-            self._ended_here[:0], request.elsewhere = request.elsewhere, ()
+            self.take_back(request)
             request.execution_count = self.next
             content = request.message.content
             counts = content.get("store_history", True) and not content.get("silent")

@@ -142,10 +142,6 @@ class Request:
         return self.is_ahead or self.state in (State.WAITING, State.ABORTED)
 
     @property
-    def is_doomed(self) -> bool:
-        return self.doomed is not None
-
-    @property
     def msg_id(self) -> str:
         return self.message.msg_id
 

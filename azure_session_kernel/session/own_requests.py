@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timezone
 from typing import Any
 
 from ..common.within import within
-from ..wire import JUPYTER_PROTOCOL, Message
+from ..wire import Message
+from ..wire.composed import header
 
 
 class Questions:
@@ -30,7 +29,7 @@ class Questions:
         :raises asyncio.TimeoutError: none within ``timeout_s`` seconds. :raises SessionKernelError:
             from ``send``.
         """
-        message = Message(channel, _header(msg_type), {})
+        message = Message(channel, header(msg_type), {})
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._open[message.msg_id] = answer
         try:
@@ -47,14 +46,3 @@ class Questions:
         if message.channel in ("shell", "control") and not answer.done():
             answer.set_result(message)
         return True
-
-
-def _header(msg_type: str) -> dict[str, Any]:
-    return {
-        "msg_id": uuid.uuid4().hex,
-        "msg_type": msg_type,
-        "session": "azure-session-kernel",
-        "username": "",
-        "date": datetime.now(timezone.utc).isoformat(),
-        "version": JUPYTER_PROTOCOL,
-    }

@@ -21,27 +21,28 @@ def status(request: Message, state: str) -> Message:
 
 def output(request: Message, msg_type: str, content: dict[str, Any]) -> Message:
     """Something published under ``request``."""
-    return Message("iopub", _header(msg_type), content, request.header)
+    return Message("iopub", header(msg_type), content, request.header)
 
 
 def reply(request: Message, content: dict[str, Any]) -> Message:
     """The answer to ``request``, on its own channel."""
     msg_type = request.msg_type.removesuffix("_request") + "_reply"
-    return Message(request.channel, _header(msg_type), content, request.header)
+    return Message(request.channel, header(msg_type), content, request.header)
 
 
 def question(request: Message, prompt: str, *, password: bool = False) -> Message:
     """An ``input_request`` to the front end that sent the cell ``request``."""
     content = {"prompt": prompt, "password": password}
-    return Message("stdin", _header("input_request"), content, request.header)
+    return Message("stdin", header("input_request"), content, request.header)
 
 
 def answer(question: Message, value: str) -> Message:
     """The ``input_reply`` to an ``input_request``."""
-    return Message("stdin", _header("input_reply"), {"value": value}, question.header)
+    return Message("stdin", header("input_reply"), {"value": value}, question.header)
 
 
-def _header(msg_type: str) -> dict[str, Any]:
+def header(msg_type: str) -> dict[str, Any]:
+    """Of a message of ours, with an id of its own."""
     return {
         "msg_id": uuid.uuid4().hex,
         "msg_type": msg_type,
