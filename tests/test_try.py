@@ -160,6 +160,18 @@ def test_the_quickstart_runs_in_a_session_and_its_copy_is_saved(person: Person) 
     assert cells["error"].outputs[0].ename == "ZeroDivisionError"
 
 
+def test_text_of_one_stream_is_one_output_and_a_byte_order_mark_is_none_of_the_notebook(
+    person: Person,
+) -> None:
+    """nbclient's own ``coalesce_streams`` takes minutes for a progress bar in one long line."""
+    bar = "for n in range(200):\n    print(f'\\r{n}' + 'x' * 1000, end='', flush=True)"
+    path = person.writes("bar.ipynb", bar)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert person.tries("bar.ipynb")[0] == 0
+    (output,) = person.reads("bar.executed.ipynb").cells[0].outputs
+    assert output.text == "".join(f"\r{n}" + "x" * 1000 for n in range(200))
+
+
 def test_a_clones_own_quickstart_comes_first(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from nbclient import NotebookClient
@@ -62,18 +61,3 @@ def _size_bytes(content: Mapping[str, Any]) -> int:
     bundle = content.get("data")
     parts = [content.get("text"), *(bundle.values() if isinstance(bundle, Mapping) else ())]
     return _MESSAGE_BYTES + sum(len(part) for part in parts if isinstance(part, str))
-
-
-def merged(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """Text of one stream that follows itself, as one output: how it was cut on its way is chance.
-
-    nbclient's ``coalesce_streams`` takes a minute of CPU for a line of 200,000 characters.
-    """
-    found: list[NotebookNode] = []
-    for kind, group in itertools.groupby(outputs, lambda o: (o.output_type, o.get("name"))):
-        pieces = list(group)
-        if kind[0] == "stream":
-            pieces[0].text = "".join(piece.text for piece in pieces)
-            pieces = pieces[:1]
-        found += pieces
-    return found

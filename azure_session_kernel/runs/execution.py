@@ -14,8 +14,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode, v4
 
 from ..common import errors
-from .client import MOST_BYTES, QUIET, QuietClient, merged
-from .notebook import is_code
+from .client import MOST_BYTES, QUIET, QuietClient
+from .notebook import is_code, merged
 from .opening import names_of, open_session, stop_session
 from .plan import RunSettings
 from .record import EVALUE_CHARS, CellError, Status

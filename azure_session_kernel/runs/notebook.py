@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +53,12 @@ def read_notebook(path: Path) -> NotebookNode:
         ) from None
     if not text.strip():
         raise NotebookUnusable("the file is empty: its author has to save or submit it again.")
-    notebook = _parsed(text)
+    try:
+        notebook = parsed(text, with_outputs=False)
+    except ValueError as error:
+        raise NotebookUnusable(
+            f"the file is not a notebook: {error}. Open it in Jupyter and save it again."
+        ) from None
     _check_language(notebook)
     return notebook
 
@@ -92,6 +98,21 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
         raise
 
 
+def merged(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Text of one stream that follows itself, as one output: how it was cut on its way is chance.
+
+    nbclient's ``coalesce_streams`` takes a minute of CPU for a line of 200,000 characters.
+    """
+    found: list[NotebookNode] = []
+    for kind, group in itertools.groupby(outputs, lambda o: (o.output_type, o.get("name"))):
+        pieces = list(group)
+        if kind[0] == "stream":
+            pieces[0].text = "".join(piece.text for piece in pieces)
+            pieces = pieces[:1]
+        found += pieces
+    return found
+
+
 def _umask() -> int:
     """There is no way to ask but to set it."""
     mask = os.umask(0o077)
@@ -99,20 +120,22 @@ def _umask() -> int:
     return mask
 
 
-def _parsed(text: str) -> NotebookNode:
+def parsed(text: str, *, with_outputs: bool = True) -> NotebookNode:
+    """The notebook, in nbformat 4, with the id that every cell of 4.5 has.
+
+    :raises ValueError: what is wrong with it, as a clause.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cells without an id get one
             notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
             for cell in notebook.cells:
-                if cell.cell_type == "code":  # what is wrong with former outputs is gone with them
+                if cell.cell_type == "code" and not with_outputs:  # what was wrong with them, too
                     cell.outputs, cell.execution_count = [], None
             nbformat.validate(notebook)
     except Exception as error:  # nbformat lets KeyError, AttributeError and more through
         reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-        raise NotebookUnusable(
-            f"the file is not a notebook: {reason}. Open it in Jupyter and save it again."
-        ) from None
+        raise ValueError(reason) from None
     return notebook
 
 

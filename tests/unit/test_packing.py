@@ -61,7 +61,9 @@ def packed(packer: str, content: dict[str, Any]) -> Any:
         try:
             outcome: Any = session.serialize(message)
         except Exception as error:
-            outcome = type(error)
+            # What can't be cleaned of a surrogate's company was refused for the surrogate.
+            known = isinstance(error.__context__, UnicodeEncodeError)
+            outcome = UnicodeEncodeError if known else type(error)
     return outcome, [(w.category, str(w.message), w.filename, w.lineno) for w in said]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+from ...runs.notebook import parsed
 from ..shipped import shipped
 
 _DEFAULT = "quickstart.ipynb"
@@ -56,7 +56,7 @@ def read_notebook(path: Path) -> NotebookNode:
     :raises NotebookUnusable: it does not exist, can't be read or is not a notebook.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except IsADirectoryError:
         raise NotebookUnusable(f"{path} is a directory, not a notebook.") from None
     except FileNotFoundError:
@@ -68,19 +68,10 @@ def read_notebook(path: Path) -> NotebookNode:
         raise NotebookUnusable(f"{path} can't be read ({error.strerror}).") from error
     except UnicodeDecodeError:
         raise NotebookUnusable(f"{path} is not a notebook: it is not UTF-8 text.") from None
-    return _parse(path, text)
-
-
-def _parse(path: Path, text: str) -> NotebookNode:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # cells without an id get one
-            notebook: NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
-            nbformat.validate(notebook)
-    except Exception as error:  # nbformat lets KeyError, AttributeError and more through
-        reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-        raise NotebookUnusable(f"{path} is not a notebook: {reason}") from error
-    return notebook
+        return parsed(text)
+    except ValueError as error:
+        raise NotebookUnusable(f"{path} is not a notebook: {error}") from error
 
 
 def copy_path(notebook: Path, given: str | None, suffix: str) -> Path:

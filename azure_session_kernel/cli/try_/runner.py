@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
+from ...runs.notebook import is_code, merged
 from .screen import Screen
 from .surroundings import Surroundings
 from .terminal_text import clean
@@ -64,7 +65,7 @@ class ShownNotebook(AttentiveClient):
     """A notebook client that shows every message before it stores it."""
 
     def __init__(self, notebook: NotebookNode, screen: Screen, **options: Any) -> None:
-        super().__init__(notebook, coalesce_streams=True, iopub_timeout=30, **options)
+        super().__init__(notebook, iopub_timeout=30, **options)
         self._screen = screen
 
     def process_message(
@@ -91,6 +92,8 @@ class ShownNotebook(AttentiveClient):
             await self.async_execute_cell(cell, index)
         except Exception as error:
             return error
+        finally:
+            cell.outputs = merged(cell.outputs)
         return None
 
 
@@ -112,7 +115,7 @@ async def run_notebook(
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(surroundings.kernels)]),
     )
     client = ShownNotebook(notebook, screen, km=manager)
-    outcome.left = sum(_is_code(cell) for cell in notebook.cells)
+    outcome.left = sum(is_code(cell) for cell in notebook.cells)
     try:
         with screen.starting("Starting the kernel …"):
             await _start(client, manager, surroundings, folder)
@@ -130,10 +133,6 @@ def _log(surroundings: Surroundings) -> Path:
 
 def _last_words(log: Path) -> str:
     return clean(" ".join(log.read_text(errors="replace").split())[-1000:])
-
-
-def _is_code(cell: NotebookNode) -> bool:
-    return bool(cell.cell_type == "code" and cell.source.strip())
 
 
 async def _start(
@@ -165,7 +164,7 @@ async def _run_cells(client: ShownNotebook, screen: Screen, outcome: Outcome) ->
     for index, cell in enumerate(client.nb.cells):
         if cell.cell_type == "markdown":
             screen.markdown(cell)
-        elif _is_code(cell):
+        elif is_code(cell):
             try:
                 await _run_cell(client, screen, outcome, index)
             except CellExecutionError as error:
