@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
+from ..interpreter.packing import pack_exactly
 from ..wire import (
     REACTIONS,
     EndReason,
@@ -105,6 +106,7 @@ class Boot:
         where = workdir / folder
         self._process = InterpreterProcess(directory, where, self.id, arguments, python)
         self._session = self._process.session
+        self._session.pack = pack_exactly
         self._on_death = on_death
         self._sockets: dict[str, Any] = {}
         self._tasks = OwnedTasks(log)

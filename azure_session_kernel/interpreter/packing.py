@@ -49,16 +49,16 @@ def let_any_text_pass() -> None:
 
 def pack(value: Any) -> bytes:
     """JSON in valid UTF-8, without a warning."""
-    try:
-        text = _dumps(value)
-    except (TypeError, ValueError):
-        from jupyter_client.jsonutil import json_clean
-
-        text = _dumps(json_clean(value))
+    text = _text(value)
     try:
         return text.encode()
     except UnicodeEncodeError:
         return valid(text.encode("utf-8", ANY_TEXT))
+
+
+def pack_exactly(value: Any) -> bytes:
+    """JSON that reads back as it was: lone surrogates, which a cell's code may hold, as escapes."""
+    return _text(value).encode("utf-8", "backslashreplace")
 
 
 def valid(data: bytes) -> bytes:
@@ -73,6 +73,15 @@ def read(part: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _text(value: Any) -> str:
+    try:
+        return _dumps(value)
+    except (TypeError, ValueError):
+        from jupyter_client.jsonutil import json_clean
+
+        return _dumps(json_clean(value))
 
 
 def _dumps(value: Any) -> str:

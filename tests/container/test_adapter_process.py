@@ -295,16 +295,6 @@ def test_a_malformed_part_is_an_invalid_request(kernel: Kernel, part: Any) -> No
     assert error_of(kernel.post("send", part=part)) == (400, "InvalidRequest")
 
 
-def test_a_message_that_cant_be_sent_is_refused_with_all_that_came_with_it(kernel: Kernel) -> None:
-    kernel.run("count = 0")
-    good, bad = execute_request("count += 1"), execute_request("'\ud800'")
-    for _ in range(2):
-        answer = kernel.post("send", messages=[message_as_json(m) for m in (good, bad)])
-        assert error_of(answer) == (400, "InvalidRequest")
-    assert kernel.hello().running == ()
-    assert kernel.run("print(count)") == "0\n"
-
-
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -94,11 +94,12 @@ def test_code_that_no_signal_reaches_shows_no_reaction(kernel: Kernel, code: str
 def test_a_cell_that_waits_shows_no_reaction_and_one_that_is_over_needs_none(
     kernel: Kernel,
 ) -> None:
-    over = _begin(kernel, "ready()")
+    over = execute_request(READY)
+    kernel.send(over)
     kernel.finish(over)
-    running, waiting = _begin(kernel, "ready(); time.sleep(600)"), execute_request("1")
+    _begin(kernel, "ready(); time.sleep(600)")
+    waiting = execute_request("1")
     kernel.send(waiting)
     assert reaction(kernel, waiting.msg_id) == "none"
     assert reaction(kernel, over.msg_id) == "handled"
-    kernel.post("interrupt", msg_id=running.msg_id)
-    kernel.finish(waiting)
+    _end(kernel)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..conftest import RunningPool
 from .conftest import StartKernel
 from .live_kernel import Cell, JupyterMessage, LiveKernel, waits_for
 
@@ -67,6 +69,19 @@ def test_a_lone_surrogate_arrives_so_that_a_notebook_can_hold_it(kernel: LiveKer
     assert cell.text() == "lone \ufffd, \ufffd and \ufffd surrogatesafter\n"
     assert cell.result == repr(text)
     assert cell.text("stderr") == ""
+
+
+def test_half_a_character_in_a_cells_code_is_the_cells_own_error(
+    start_kernel: StartKernel, local_pool: RunningPool
+) -> None:
+    """Browsers send it; jupyter_client can't, and of ipykernel no answer comes."""
+    kernel = start_kernel(local_pool.env)
+    kernel.kc.session.pack = lambda value: json.dumps(value, default=str).encode()
+    for half in ("\ud83d", "\udc80"):
+        error = kernel.run(f"x = 1  # {half}").error
+        assert error["ename"] == "UnicodeEncodeError"
+        assert "surrogates not allowed" in error["evalue"]
+    assert kernel.run("# \ud83d\ude00\n6 * 7").result == "42"
 
 
 def test_a_message_that_nobody_can_read_is_named_in_its_own_cell(kernel: LiveKernel) -> None:
