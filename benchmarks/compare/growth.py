@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from .cells import run, run_all
@@ -133,10 +134,10 @@ def _sessions(there: Places, counts: Sequence[int]) -> Iterator[str]:
             pids = {kernel.processes[role] for kernel in opened}
             memory = sum(memory_mb(pid)[1] for pid in pids)
             found.setdefault(f"{role}: PSS, MB", {})[count] = memory
-        for role, ms in _used_ms(opened, lambda: time.sleep(IDLE_S)).items():
+        for role, ms in _used_ms(opened, partial(time.sleep, IDLE_S)).items():
             found.setdefault(f"{role}: CPU while idle, ms a minute", {})[count] = ms * 60 / IDLE_S
         began = time.perf_counter()
-        used_ms = _used_ms(opened, lambda: _a_cell_in_each(opened))
+        used_ms = _used_ms(opened, partial(_a_cell_in_each, opened))
         found.setdefault("a cell in each at once, ms", {})[count] = (
             time.perf_counter() - began
         ) * 1e3
