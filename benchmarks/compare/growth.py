@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+
+from azure_session_kernel.common.private_files import write_private
+from azure_session_kernel.session.identity import Scope
+from azure_session_kernel.session.lease import Lease, LeaseStore
 
 from .cells import run, run_all
 from .column import LOCAL, Column
@@ -21,6 +27,7 @@ OURS = Column("ours")
 CELLS, DISPLAYS = (10, 50, 200), (1, 10, 100, 1000)
 BYTES = (1_000, 100_000, 1_000_000, 10_000_000, 50_000_000)
 SESSIONS, IDLE_S = (1, 5, 20), 10.0
+LEASES = (100, 1_000, 10_000)
 #: Of which the second is one process for all kernels.
 ROLES = ("kernel", "pool's front", "adapter", "interpreter")
 
@@ -52,6 +59,7 @@ def growth(scale: float) -> Iterator[str]:
         kernels = {column: there.start(column) for column in (OURS, LOCAL)}
         for column, kernel in kernels.items():
             there.find_processes(kernel, column)
+        there.settle()
         yield "| | | ours: ms | CPU ms | ipykernel: ms | CPU ms |"
         yield "| --- | --- | ---: | ---: | ---: | ---: |"
         for what, one, sizes, work in (
@@ -64,6 +72,8 @@ def growth(scale: float) -> Iterator[str]:
             kernel.end()
         yield ""
         yield from _sessions(there, _up_to(SESSIONS, scale))
+        yield ""
+        yield from _leases(LeaseStore(Path(directory) / "leases"), _up_to(LEASES, scale))
 
 
 def _up_to(sizes: Sequence[int], scale: float) -> Sequence[int]:
@@ -173,3 +183,21 @@ def _a_cell_in_each(kernels: Sequence[Kernel]) -> None:
         for cell in pool.map(lambda kernel: run(kernel, "1 + 1"), kernels):
             if cell.text != "2":
                 raise SystemExit(f"1 + 1 is {cell.text!r}")
+
+
+def _leases(store: LeaseStore, counts: Sequence[int]) -> Iterator[str]:
+    """What a kernel's start reads, twice, where so many sessions are known to its user."""
+    took: Measured = {}
+    for count in counts:
+        for n in range(count):
+            lease = Lease.new(f"session-{n}", "https://pool", Scope("kernel", str(n)))
+            write_private(store.record(lease), json.dumps(asdict(lease)).encode())
+        before = time.thread_time()
+        if len(store.all()) != count:
+            raise SystemExit("leases are missing")
+        took[count] = (time.thread_time() - before) * 1e3
+    yield "| leases of one user |" + "".join(f" {count:,} |" for count in counts) + " each more |"
+    yield "| --- |" + " ---: |" * (len(counts) + 1)
+    each = f"**{fitted(took)[1]:.3f}**" if len(took) > 1 else ""
+    cells = (f"{value:.1f}" for value in took.values())
+    yield "| CPU of reading them once, ms | " + " | ".join([*cells, each]) + " |"

@@ -22,6 +22,7 @@ READY_WITHIN_S = 60.0
 #: IOPub tells nothing to who subscribed too late; a kernel that has answered is asked again.
 ASK_EVERY_S = 0.05
 TOKEN = "benchmark"
+BINARY = 2  # RFC 6455, 5.2
 
 
 class Kernel(ABC):
@@ -151,9 +152,11 @@ class WebSocketKernel(Kernel):
     def receive(self, timeout_s: float) -> Message:
         self._socket.settimeout(max(0.001, timeout_s))
         try:
-            data = bytes(self._socket.recv())  # type: ignore[arg-type]
+            opcode, data = self._socket.recv_data()
         except self._timeout:
             raise TimeoutError from None
+        if opcode != BINARY:
+            raise SystemExit(f"{self._url} closed the connection: {data!r}")
         count = int.from_bytes(data[:8], "little")
         offsets = [int.from_bytes(data[8 * n : 8 * n + 8], "little") for n in range(1, count + 1)]
         parts = [data[a:b] for a, b in pairwise(offsets)]

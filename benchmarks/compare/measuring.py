@@ -52,12 +52,18 @@ class Measuring:
                 self._tabs()
 
     def _warm_up(self, there: Places) -> None:
-        """Bytecode of all that a start imports is on disk then, and what is found out once, too."""
-        for column in self._columns:
-            if column.family != "limit":
-                kernel = there.start(column)
-                run(kernel, "print(1)")
-                kernel.end()
+        """Bytecode of all that a start imports is on disk then."""
+        for column in self._nearest():
+            kernel = there.start(column)
+            run(kernel, "print(1)")
+            kernel.end()
+
+    def _nearest(self) -> Sequence[Column]:
+        """A column of each family that has kernels."""
+        nearest: dict[str, Column] = {}
+        for column in sorted(self._columns):
+            nearest.setdefault(column.family, column)
+        return [column for family, column in nearest.items() if family != "limit"]
 
     def _round(self, there: Places) -> None:
         opened: Open = {}
@@ -108,14 +114,10 @@ class Measuring:
 
     def _processes(self, there: Places, opened: Open) -> None:
         """Of the nearest column of each family: CPU of small cells, and memory after them."""
-        nearest: dict[str, Column] = {}
-        for column in sorted(self._columns):
-            nearest.setdefault(column.family, column)
         cells = max(5, round(CPU_CELLS * self._scale))
-        for column in nearest.values():
+        for column in self._nearest():
             kernel = opened[column]
-            if isinstance(kernel, Bare):
-                continue
+            assert isinstance(kernel, Kernel)
             there.find_processes(kernel, column)
             before = all_cpu_s(kernel.processes)
             for _ in range(cells):

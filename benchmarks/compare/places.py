@@ -69,6 +69,7 @@ class Places:
             )
         if "limit" in families:
             self._pools["limit"] = self._pool("limit", sys.executable, "-m", __package__ + ".bare")
+        self._handed_out = "ours" in families
         self._lines = {column: self._line(column) for column in columns}
 
     def start(self, column: Column) -> Kernel:
@@ -84,6 +85,7 @@ class Places:
             server = self._servers[column.family].process
             kernel = WebSocketKernel(self._lines[column], server.pid)
         kernel.wait_until_ready()
+        self._handed_out |= column.family == "ours"
         return kernel
 
     def bare(self, column: Column) -> Bare:
@@ -101,9 +103,10 @@ class Places:
             kernel.processes |= {"ipykernel": pid}
 
     def settle(self) -> None:
-        """Until the pool has a session ready and nothing else to do."""
-        if "ours" in self._pools:
+        """Until the pool has replaced the session that it has handed out, if it has."""
+        if self._handed_out:
             settle(int(self._pools["ours"]["pid"]))
+            self._handed_out = False
 
     def _line(self, column: Column) -> str:
         """Where its server is to be had at its distance."""
