@@ -26,15 +26,17 @@ from .processes import settle
 
 _RECORD = "azure-session-kernel/local-pool.json"
 _WHERE = "import os; print(os.getpid(), os.getppid())"
+#: Without pings: a client that waits for its turn answers none, and is thought gone after 90 s.
 _SERVERS = {
     "server": (
         *("jupyter_server", "--ServerApp.ip=127.0.0.1", "--ServerApp.port={port}"),
         *("--no-browser", "--allow-root", "--ServerApp.root_dir={root}"),
+        "--ServerApp.tornado_settings={{'ws_ping_interval': 0}}",
         f"--IdentityProvider.token={TOKEN}",
     ),
     "gateway": (
         *("kernel_gateway", "--KernelGatewayApp.ip=127.0.0.1", "--KernelGatewayApp.port={port}"),
-        f"--KernelGatewayApp.auth_token={TOKEN}",
+        *(f"--KernelGatewayApp.auth_token={TOKEN}", "--KernelGatewayApp.ws_ping_interval=0"),
     ),
 }
 
