@@ -1,10 +1,10 @@
 """This kernel beside ipykernel, beside others that run it elsewhere, and beside what is possible.
 
-    python -m benchmarks.compare [--rounds 5] [--scale 1] [--columns …] [--rows …]
+    python -m benchmarks.compare [--rounds 4] [--scale 1] [--columns …] [--rows …]
         [--json FILE] [--plot FILE.svg] [--growth]
     python -m benchmarks.compare --from FILE [--plot FILE.svg]
 
-Whole, it takes some ten minutes; a look takes one:
+Whole, it takes some ten minutes on quiet cores; a look takes one:
 
     python -m benchmarks.compare --rounds 1 --scale 0.2 --columns ipykernel ours:0 ours:100 server:0
 

@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--rounds", type=int, default=5, help="%(default)s")
+    add("--rounds", type=int, default=4, help="%(default)s")
     add("--scale", type=float, default=1.0, help="of sizes, and of how often a round repeats a row")
     add("--columns", type=columns_of, nargs="+", default=[columns_of(one) for one in FAMILIES])
     add("--rows", nargs="+", default=NAMES, metavar="TEXT", help="those whose name contains it")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import time
-import urllib.request
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
+from urllib.parse import urlsplit
 
 import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
@@ -114,6 +115,7 @@ class WebSocketKernel(Kernel):
         import websocket  # comes with Jupyter Server
 
         self._url = f"{server}/api/kernels"
+        self._http = http.client.HTTPConnection(urlsplit(server).netloc, timeout=READY_WITHIN_S)
         self._session = Session(key=b"")
         self._id = self._call("POST", "", {"name": "python3"})["id"]
         self._socket = websocket.create_connection(
@@ -125,14 +127,15 @@ class WebSocketKernel(Kernel):
         self.processes = {"server": pid}
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(
-            self._url + path,
-            None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=READY_WITHIN_S) as answer:
-            return json.loads(answer.read() or b"null")
+        """By one connection that is kept, as a browser keeps it."""
+        sent = None if body is None else json.dumps(body)
+        headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
+        self._http.request(method, f"/api/kernels{path}", sent, headers)
+        answer = self._http.getresponse()
+        text = answer.read()
+        if answer.status >= 300:
+            raise SystemExit(f"{self._url}{path}: {answer.status} {text!r}")
+        return json.loads(text or b"null")
 
     def send(self, channel: str, kind: str, content: Message, buffers: Sequence[bytes] = ()) -> str:
         message = self._session.msg(kind, content)
@@ -176,3 +179,4 @@ class WebSocketKernel(Kernel):
     def end(self) -> None:
         self._socket.close()
         self._call("DELETE", f"/{self._id}")
+        self._http.close()

@@ -72,45 +72,54 @@ class Measuring:
             for name, row in rows(self._scale).items():
                 if name in self._names or set(row.also) & set(self._names):
                     for _ in range(row.times):
-                        self._turn(opened, partial(_once, row))
+                        self._turn(opened, partial(_in_a_row, row), row.in_a_row)
             self._processes(there, opened)
         finally:
             _end(opened)
 
     def _start(self, there: Places, opened: Open) -> None:
-        def start(column: Column, _: Kernel | None) -> Values:
+        def start(column: Column, _: Kernel | None) -> list[Values]:
             there.settle()
             begun = time.perf_counter()
             kernel = opened[column] = there.start(column)
             ready_s = time.perf_counter() - begun
             cell = run(kernel, "print(1)")
             started_s = ready_s + cell.first_output_s
-            return {READY: ready_s, STARTED: started_s, FIRST: cell.over_s}
+            return [{READY: ready_s, STARTED: started_s, FIRST: cell.over_s}]
 
         for column in self._columns:
             if column.family == "limit":
                 opened[column] = there.bare(column)
         self._turn(opened, start)
 
-    def _turn(self, opened: Open, work: Callable[[Column, Kernel | None], Values]) -> None:
+    def _turn(
+        self,
+        opened: Open,
+        work: Callable[[Column, Kernel | None], list[Values]],
+        in_a_row: int = 1,
+    ) -> None:
         """Every column does the work once; what the limit is follows from ipykernel's."""
         self._turns += 1
         first = self._turns % len(self._columns)
-        turn: dict[Column, dict[str, float]] = {}
-        posts: dict[Column, tuple[float, float]] = {}
+        turn: dict[Column, list[Values]] = {}
+        posts: dict[Column, list[tuple[float, float]]] = {}
         for column in (*self._columns[first:], *self._columns[:first]):
             one = opened.get(column)
             if isinstance(one, Bare):
-                posts[column] = one.post(anew=True), one.post()
+                posts[column] = [(one.post(anew=True), one.post()) for _ in range(in_a_row)]
             else:
-                turn[column] = dict(work(column, one))
-        for column, (anew_s, kept_s) in posts.items():
-            turn[column] = {
-                row: value + POSTS[row][0] * anew_s + POSTS[row][1] * kept_s
-                for row, value in turn[LOCAL].items()
-                if row in POSTS
-            }
-        self.results.take(turn, self._names)
+                turn[column] = work(column, one)
+        for column, pairs in posts.items():
+            turn[column] = [
+                {
+                    row: value + POSTS[row][0] * anew_s + POSTS[row][1] * kept_s
+                    for row, value in values.items()
+                    if row in POSTS
+                }
+                for values, (anew_s, kept_s) in zip(turn[LOCAL], pairs, strict=True)
+            ]
+        for n in range(in_a_row):
+            self.results.take({column: each[n] for column, each in turn.items()}, self._names)
 
     def _processes(self, there: Places, opened: Open) -> None:
         """Of the nearest column of each family: CPU of small cells, and memory after them."""
@@ -144,9 +153,13 @@ class Measuring:
                 _end(opened)
 
 
-def _once(row: Row, column: Column, kernel: Kernel | None) -> Values:
+def _in_a_row(row: Row, column: Column, kernel: Kernel | None) -> list[Values]:
+    """After a cell that is not counted: while others had their turn, the local pool has closed idle
+    connections, which Azure keeps for two minutes."""
     assert kernel is not None
-    return row.work(column)(kernel)
+    run(kernel, "0")
+    work = row.work(column)
+    return [work(kernel) for _ in range(row.in_a_row)]
 
 
 @contextmanager

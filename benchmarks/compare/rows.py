@@ -41,11 +41,15 @@ IMPORTED, LOOKED_S = "import pandas as pd\ndf = pd.DataFrame({'a': [1]})", 30.0
 
 @dataclass(frozen=True)
 class Row:
-    """:ivar times: a round measures it so often. :ivar also: a row that the same work fills."""
+    """:ivar times: a round measures it so often. :ivar also: a row that the same work fills.
+
+    :ivar in_a_row: so often before it is the next column's turn.
+    """
 
     work: Callable[[Column], Work]
     times: int = 1
     also: tuple[str, ...] = ()
+    in_a_row: int = 1
 
 
 def unit(row: str) -> str:
@@ -120,16 +124,16 @@ def press_tab(kernel: Kernel) -> Values:
 
 def rows(scale: float = 1.0) -> dict[str, Row]:
     """:param scale: of sizes and of how often, 1 for the whole."""
-    often = max(1, round(20 * scale))
+    often = max(1, round(4 * scale))
     found = {
-        SMALL: Row(lambda _: _small_cell, often, (SMALL_OUTPUT,)),
-        RUN_ALL: Row(lambda _: lambda kernel: {RUN_ALL: run_all(kernel, 50)}, max(1, often // 5)),
+        SMALL: Row(lambda _: _small_cell, often, (SMALL_OUTPUT,), 5),
+        RUN_ALL: Row(lambda _: lambda kernel: {RUN_ALL: run_all(kernel, 50)}, often),
         STDOUT: Row(lambda column: _printing(_mb(column, 16.2 * scale))),
         DISPLAYS: Row(lambda column: _displaying(_mb(column, 20 * scale))),
         BUFFERS: Row(lambda column: _echoing(_mb(column, 20 * scale))),
     }
     for name, code in INTERRUPTED.items():
-        found[name] = Row(partial(_interrupting, name, code), max(1, often // 5))
+        found[name] = Row(partial(_interrupting, name, code), often)
     return found
 
 
