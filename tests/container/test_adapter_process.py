@@ -401,7 +401,7 @@ def test_an_interrupt_for_a_cell_that_waits_follows_when_it_starts(kernel: Kerne
 
 
 def answers_while_busy(kernel: Kernel) -> bool:
-    """How soon is measured by ``benchmarks/side_by_side.py``."""
+    """How soon is measured by ``benchmarks/compare``."""
     return all(
         kernel.adapter.client.get("/health").json() == {"status": "ok"}
         and kernel.hello().state == "busy"

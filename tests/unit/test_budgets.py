@@ -1,5 +1,5 @@
 """Times that others grant a kernel, against what it allows itself. How long it really takes is
-measured by ``benchmarks/side_by_side.py``.
+measured by ``benchmarks/compare``.
 """
 
 from __future__ import annotations
