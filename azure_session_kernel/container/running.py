@@ -41,6 +41,9 @@ class RunningRequests:
     def __len__(self) -> int:
         return len(self._has_started)
 
+    def __contains__(self, msg_id: str) -> bool:
+        return msg_id in self._has_started
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._has_started)
 
