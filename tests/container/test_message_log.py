@@ -419,7 +419,7 @@ async def test_what_must_stay_waits_for_its_reader_when_the_disk_bound_is_met(
 ) -> None:
     log = new_log(memory_bytes=20_000, disk_bytes=50_000)
     writing = asyncio.ensure_future(append(log, (idle(str(i)) for i in range(1000))))
-    await until(lambda: log._kept.is_full and log._kept._task is None)
+    await until(lambda: log.is_full and log._kept._task is None)
     assert not writing.done()
     found: list[LogLine] = []
     while not (found and writing.done() and found[-1].n == 1000):  # type: ignore[union-attr]
