@@ -63,7 +63,7 @@ def _inside(pool: SessionPool) -> tuple[ASGIApp, list[Route]]:
 class _Answered:
     """Routes below a name that begins with a dot, as all those have which the front answers itself.
 
-    Starlette sees nothing else: with its layers a request took a quarter longer.
+    Starlette sees nothing else: its layers took a fifth of the front's time.
 
     :param otherwise: gets every other request, also one of another method.
     """
