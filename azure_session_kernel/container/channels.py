@@ -50,9 +50,13 @@ class Channels:
             self._begin(channel)
 
     def send(self, channel: str, frames: list[bytes]) -> None:
-        """At once. That can take the event that would have told of what has come, so it is read."""
-        self._sockets[channel].send_multipart(frames)
-        self._loop.call_soon(self._read, channel)
+        """At once, to an interpreter that can be dead, or to none when they are closed.
+
+        That can take the event that would have told of what has come, so this is read.
+        """
+        if (socket := self._sockets.get(channel)) is not None:
+            socket.send_multipart(frames)
+            self._loop.call_soon(self._read, channel)
 
     async def close(self) -> None:
         sockets, self._sockets = self._sockets, {}

@@ -117,6 +117,7 @@ async def test_nothing_is_taken_once_they_are_closed_whether_there_was_room_or_n
             interpreter["iopub"].send(b"first")
             await log.until(1)
             await channels.close()
+            channels.send("shell", [b"to nobody"])
             count = len(log.taken)
             log.has_room.set()
             interpreter["shell"].send(b"second")
