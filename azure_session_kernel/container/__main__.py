@@ -103,6 +103,7 @@ def main() -> None:
         uds=args.uds,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
         ws="none",
         h11_max_incomplete_event_size=256 * 1024,

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ..azure_api.answers import json_answer as _json
 from ..azure_api.answers import refusal as _refusal
@@ -88,9 +89,9 @@ def create_app(workdir: Path, python: str = sys.executable) -> Starlette:
         return _refusal(404, "NoSuchRoute", text, host.boot_id)
 
     routes = {
-        "/jupyter/hello": _hello,
         "/jupyter/send": Deliveries().send,
         "/jupyter/read": _read,
+        "/jupyter/hello": _hello,
         "/jupyter/interrupt": _interrupt,
         "/jupyter/reaction": _reaction,
         "/jupyter/restart": _restart,
@@ -99,8 +100,8 @@ def create_app(workdir: Path, python: str = sys.executable) -> Starlette:
     app = Starlette(
         lifespan=lifespan,
         routes=[
+            *(Route(p, _Endpoint(host, h), methods=["POST"]) for p, h in routes.items()),
             Route("/health", _health, methods=["GET"]),
-            *(Route(p, _endpoint(host, h), methods=["POST"]) for p, h in routes.items()),
             *executions.routes,
             python_route(runner, EXECUTION_RULES),
             *azure_file_routes(files.store),
@@ -112,31 +113,42 @@ def create_app(workdir: Path, python: str = sys.executable) -> Starlette:
     return app
 
 
-def _endpoint(host: InterpreterHost, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Read the body, call the handler, turn what it raises into the protocol's errors."""
+class _Endpoint:
+    """Reads the body, calls the handler, turns what it raises into the protocol's errors.
 
-    async def endpoint(request: Request) -> Response:
+    An ASGI application: Starlette's ``Request`` and what comes with it are not needed for that.
+    """
+
+    def __init__(self, host: InterpreterHost, handler: Handler) -> None:
+        self._host, self._handler = host, handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(ClientDisconnect):
+            answer = await self._answer(receive)
+            await answer(scope, receive, send)
+
+    async def _answer(self, receive: Receive) -> Response:
         try:
-            body = await _body(request)
+            body = await _body(receive)
             if body is None:
                 text = f"More than {MAX_BODY_BYTES} bytes: send it in parts."
-                return _refusal(413, "BodyTooLarge", text, host.boot_id)
-            return await handler(host, body)
+                return _refusal(413, "BodyTooLarge", text, self._host.boot_id)
+            return await self._handler(self._host, body)
         except tuple(_REFUSALS) as error:
             kind = next(kind for kind in type(error).__mro__ if kind in _REFUSALS)
             status, code, text = _REFUSALS[kind]
-            return _refusal(status, code, text.format(error), host.boot_id)
-        except ClientDisconnect:
-            return Response(status_code=400)  # to nobody
-
-    return endpoint
+            return _refusal(status, code, text.format(error), self._host.boot_id)
 
 
-async def _body(request: Request) -> dict[str, Any] | None:
-    """The JSON object of the body, or None when it is too large."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
+async def _body(receive: Receive) -> dict[str, Any] | None:
+    """The JSON object of the body, or None when it is too large. :raises ClientDisconnect:"""
+    data, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        data += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(data) > _BODY_LIMIT:
             return None
     value = load(data or b"{}")

@@ -35,6 +35,7 @@ from . import (
     REACTION_REQUEST,
 )
 from .azure_requests import ApartRequests
+from .channels import Channels
 from .death import Death, cause_of_death, oom_kills
 from .held_cells import HeldCells
 from .interpreter_process import InterpreterProcess, environment
@@ -57,8 +58,6 @@ IN_USE_S: Final = 2.0
 HISTORY: Final = "--HistoryManager."
 #: A repeat comes seconds after the first; so many ids are remembered.
 _REMEMBERED_IDS: Final = 100_000
-#: A flood of messages lets the HTTP loop have a turn this often.
-_TURN_S: Final = 0.005
 
 
 class Boot:
@@ -108,12 +107,12 @@ class Boot:
         self._session = self._process.session
         self._session.pack = pack_exactly
         self._on_death = on_death
-        self._sockets: dict[str, Any] = {}
+        self._channels: Channels | None = None
         self._tasks = OwnedTasks(log)
         self._ready = asyncio.Event()
         self._iopub_seen = asyncio.Event()
         self._oom_kills_before = oom_kills()
-        self._last_iopub = 0.0
+        self._heard_at = 0.0
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -133,9 +132,8 @@ class Boot:
         :raises RuntimeError: it could not be started, or died before it answered.
         """
         await self._process.start()
-        self._sockets = self._process.connect()
-        for channel, socket in self._sockets.items():
-            self._tasks.start(self._receive(channel, socket))
+        sockets, log = self._process.connect(), self.log
+        self._channels = Channels(sockets, self._take_frames, lambda: log.is_full, log.room)
         self._tasks.start(self._watch())
         try:
             await within(self._wait_for_info(), START_LIMIT_S)
@@ -163,8 +161,8 @@ class Boot:
         await self._drain()
         self.apart.end()
         await self._tasks.aclose()
-        for socket in self._sockets.values():
-            socket.close(linger=0)
+        if self._channels is not None:
+            await self._channels.close()
         self._process.clean_up()
         self.log.end(reason, cause)
 
@@ -256,7 +254,7 @@ class Boot:
         while True:
             await asyncio.sleep(0.03)
             now = time.monotonic()
-            if now - max(start, self._last_iopub) > 0.05:
+            if now - max(start, self._heard_at) > 0.05:
                 return
 
     async def _watch(self) -> None:
@@ -342,12 +340,8 @@ class Boot:
         self._send_frames(message.channel, self._frames(message))
 
     def _send_frames(self, channel: str, frames: list[bytes]) -> None:
-        """ZeroMQ queues without limit here (SNDHWM 0), so this is done at once.
-
-        It must go through the asyncio socket all the same: any other use of a socket can take the
-        event that would have woken ``_receive``.
-        """
-        self._sockets[channel].send_multipart(frames, copy=True)
+        assert self._channels is not None, "not started"  # noqa: S101
+        self._channels.send(channel, frames)
 
     def run_apart(
         self,
@@ -369,22 +363,9 @@ class Boot:
 
     # -- messages out -----------------------------------------------------------------------------
 
-    async def _receive(self, channel: str, socket: Any) -> None:
-        turn_began = 0.0
-        while True:
-            if channel == "iopub":
-                # The interpreter keeps what waits. A reply that waits there is dropped at its 1000.
-                await self.log.room()
-            frames = await socket.recv_multipart()
-            self._last_iopub = time.monotonic()
-            self._take_frames(channel, frames)
-            if self._last_iopub - turn_began > _TURN_S:
-                # A message that is there already is received without giving up the loop.
-                await asyncio.sleep(0)
-                turn_began = time.monotonic()
-
     def _take_frames(self, channel: str, frames: list[bytes]) -> None:
         """Whatever the user's process sends, the channel must not fall silent."""
+        self._heard_at = time.monotonic()
         try:
             _, message = decode_frames(
                 self._session, channel, frames, self.log.most_bytes, raw=True
@@ -423,7 +404,8 @@ class Boot:
             return
         if message.msg_type in ("iopub_welcome", "shutdown_reply"):
             return
-        self.log.append(message)
+        awaits_idle = message.msg_type.endswith("_reply") and message.parent_id in self.running
+        self.log.append(message, idle_follows=awaits_idle)
         self.held.follow(message)
 
     def _take_answer(self, message: Message) -> None:

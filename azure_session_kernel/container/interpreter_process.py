@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import zmq
-import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
+from traitlets import Instance
 
 from ..interpreter.main_thread import LOOK, WAKE_AFTER_S
 from . import PYTHON_ARGUMENTS
@@ -34,6 +34,8 @@ _PROGRAM: Final = Path(__file__).with_name("launch.py")
 
 class _Manager(AsyncKernelManager):
     """A kernel manager that starts our interpreter program instead of looking up a kernelspec."""
+
+    context = Instance(zmq.Context)
 
     def __init__(self, python: str, **options: Any) -> None:
         super().__init__(**options)
@@ -65,7 +67,7 @@ class InterpreterProcess:
     ) -> None:
         self._workdir, self._arguments = workdir, list(arguments)
         self._stderr: IO[bytes] | None = None
-        context = zmq.asyncio.Context()
+        context = zmq.Context()
         for option in (zmq.RCVHWM, zmq.SNDHWM, zmq.LINGER):
             context.setsockopt(option, 0)
         use_ipc = os.name == "posix" and len(str(directory)) <= _LONGEST_DIRECTORY
@@ -98,7 +100,7 @@ class InterpreterProcess:
             stderr=self._stderr,
         )
 
-    def connect(self) -> dict[str, Any]:
+    def connect(self) -> dict[str, zmq.Socket[bytes]]:
         """Sockets by channel."""
         # The kernel sends input requests to the identity that sent the execute request.
         identity = self.session.bsession

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
@@ -34,19 +35,23 @@ class RunningRequests:
         self.execution_count = 0
         self._signal, self._ignores = signal, ignores
         self._signals = OwnedTasks(log)
-        self._has_started: dict[str, bool] = {}
+        #: From when on a signal reaches each, on the loop's clock.
+        self._starts_at: dict[str, float] = {}
         self._on_other_threads: set[str] = set()
         self._interrupt_when_started: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._has_started)
+        return len(self._starts_at)
+
+    def __contains__(self, msg_id: str) -> bool:
+        return msg_id in self._starts_at
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._has_started)
+        return iter(self._starts_at)
 
     def add(self, msg_id: str, *, main_thread: bool = True) -> None:
         """:param main_thread: it runs there, and Python shows signals to no other."""
-        self._has_started[msg_id] = False
+        self._starts_at[msg_id] = math.inf
         if not main_thread:
             self._on_other_threads.add(msg_id)
 
@@ -57,10 +62,11 @@ class RunningRequests:
         """
         if msg_id is None:
             msg_id = self._whatever_runs()
-        if msg_id is None or msg_id not in self._has_started:
+        if msg_id is None or msg_id not in self._starts_at:
             return "idle"
-        if not self._has_started[msg_id]:
+        if not self._started(msg_id):
             self._interrupt_when_started.add(msg_id)
+            self._signal_once_started(msg_id)
             return "pending"
         if self._ignores():
             self._signal_when_it_is_heard(msg_id)
@@ -73,12 +79,16 @@ class RunningRequests:
         :param msg_id: None for whatever runs.
         """
         msg_id = msg_id or self._whatever_runs() or ""
-        started = self._has_started.get(msg_id)
-        return started and msg_id not in self._interrupt_when_started
+        if msg_id not in self._starts_at:
+            return None
+        return self._started(msg_id) and msg_id not in self._interrupt_when_started
+
+    def _started(self, msg_id: str) -> bool:
+        return self._starts_at[msg_id] <= asyncio.get_running_loop().time()
 
     def _whatever_runs(self) -> str | None:
-        reached = [one for one in self._has_started if one not in self._on_other_threads]
-        started = [one for one in reached if self._has_started[one]]
+        reached = [one for one in self._starts_at if one not in self._on_other_threads]
+        started = [one for one in reached if self._started(one)]
         return next(iter(started + reached), None)
 
     def follow(self, message: Message) -> None:
@@ -86,15 +96,15 @@ class RunningRequests:
         parent = message.parent_id
         match message.msg_type:
             case "status" if message.content.get("execution_state") == "idle":
-                self._has_started.pop(parent, None)
+                self._starts_at.pop(parent, None)
                 self._on_other_threads.discard(parent)
                 self._interrupt_when_started.discard(parent)
             case "status" if message.content.get("execution_state") == "busy":
-                self._mark_started_soon(parent)
+                self._starts(parent, SETTLE_S)
             case "execute_input":
-                self._mark_started_soon(parent)
+                self._starts(parent, SETTLE_S)
             case "input_request":
-                self._mark_started(parent)
+                self._starts(parent, 0.0)
             case _:
                 pass
         if message.msg_type in ("execute_input", "execute_reply"):
@@ -102,17 +112,21 @@ class RunningRequests:
             if isinstance(count, int):
                 self.execution_count = count
 
-    def _mark_started_soon(self, msg_id: str) -> None:
-        if msg_id in self._has_started:
-            asyncio.get_running_loop().call_later(SETTLE_S, self._mark_started, msg_id)
+    def _starts(self, msg_id: str, in_s: float) -> None:
+        """From then on SIGINT reaches the user's code: ipykernel ignores it before."""
+        at = asyncio.get_running_loop().time() + in_s
+        if at < self._starts_at.get(msg_id, -math.inf):
+            self._starts_at[msg_id] = at
+            if msg_id in self._interrupt_when_started:
+                self._signal_once_started(msg_id)
 
-    def _mark_started(self, msg_id: str) -> None:
-        """From here on SIGINT reaches the user's code: ipykernel ignores it before."""
-        if msg_id not in self._has_started:
-            return
-        self._has_started[msg_id] = True
-        if msg_id in self._interrupt_when_started:
-            self._signal_when_it_is_heard(msg_id)
+    def _signal_once_started(self, msg_id: str) -> None:
+        def signal() -> None:
+            if msg_id in self._interrupt_when_started:
+                self._signal_when_it_is_heard(msg_id)
+
+        if (at := self._starts_at[msg_id]) < math.inf:
+            asyncio.get_running_loop().call_at(at, signal)
 
     def _signal_when_it_is_heard(self, msg_id: str) -> None:
         self._interrupt_when_started.add(msg_id)

@@ -211,6 +211,22 @@ async def test_the_first_lines_of_a_cell_travel_together_within_milliseconds(
     assert numbers(await waiting) == [3]
 
 
+async def test_a_reply_travels_with_the_idle_that_follows_it_or_alone_milliseconds_later(
+    new_log: NewLog,
+) -> None:
+    log = new_log()
+    read = log.read(0, 5)
+    reply = Message("shell", {"msg_id": "1", "msg_type": "execute_reply"}, {"status": "ok"})
+    waiting = await begun(read)
+    log.append(reply, idle_follows=True)
+    await asyncio.sleep(0)
+    log.append(idle("1"))
+    assert numbers(await waiting) == [1, 2]
+    waiting = asyncio.ensure_future(next_of(read))
+    log.append(reply, idle_follows=True)
+    assert numbers(await waiting) == [3]
+
+
 async def test_the_end_comes_after_waiting_text_and_ends_the_read(new_log: NewLog) -> None:
     log = new_log()
     for text in "abc":
@@ -419,7 +435,7 @@ async def test_what_must_stay_waits_for_its_reader_when_the_disk_bound_is_met(
 ) -> None:
     log = new_log(memory_bytes=20_000, disk_bytes=50_000)
     writing = asyncio.ensure_future(append(log, (idle(str(i)) for i in range(1000))))
-    await until(lambda: log._kept._is_full and log._kept._task is None)
+    await until(lambda: log.is_full and log._kept._task is None)
     assert not writing.done()
     found: list[LogLine] = []
     while not (found and writing.done() and found[-1].n == 1000):  # type: ignore[union-attr]

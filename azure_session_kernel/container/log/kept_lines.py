@@ -157,17 +157,17 @@ class KeptLines:
     # -- room for more ----------------------------------------------------------------------------
 
     @property
-    def _is_full(self) -> bool:
+    def is_full(self) -> bool:
         return not self._takes_all and self._memory > self._memory_bytes * 5 // 4
 
     async def room(self) -> None:
         """Wait until there is some, for whoever can let others wait."""
-        while self._is_full:
+        while self.is_full:
             self._has_room.clear()
             await self._has_room.wait()
 
     def _admit(self) -> None:
-        if not self._is_full:
+        if not self.is_full:
             self._has_room.set()
 
     def take_all(self) -> None:

@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
-from ...common.within import within
 from ...wire import (
     KEEPALIVE_S,
     MAX_LINE_BYTES,
@@ -37,7 +36,7 @@ MEMORY_BYTES: Final = 32 * 1024 * 1024
 DISK_BYTES: Final = 2 * 1024 * 1024 * 1024
 #: A longer text of a stream travels in pieces: one wide character makes each take four bytes.
 TEXT_BYTES: Final = 64 * 1024 * 1024
-#: What a cell begins with waits so long for its first output, to travel with it.
+#: What a cell begins with waits so long for its first output, and a reply for its idle.
 COMPANY_S: Final = 0.003
 
 
@@ -62,6 +61,7 @@ class MessageLog:
         self._kept = KeptLines(memory_bytes, disk_bytes)
         self._merger = StreamMerger()
         self._flush_handle: asyncio.TimerHandle | None = None
+        self._company: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self._line_bytes, self._text_bytes = line_bytes, min(TEXT_BYTES, line_bytes)
         self._keepalive_s = keepalive_s
@@ -88,10 +88,14 @@ class MessageLog:
 
     # -- writing ----------------------------------------------------------------------------------
 
-    def append(self, message: Message) -> None:
-        """Number a message, or join it to the stream text that is waiting."""
+    def append(self, message: Message, *, idle_follows: bool = False) -> None:
+        """Number a message, or join it to the stream text that is waiting.
+
+        :param idle_follows: it is a reply, and its request is over only with the idle.
+        """
+        can_wait = idle_follows or _can_wait(message)
         for ready in self._merger.add(message, time.monotonic()):
-            self._number(ready)
+            self._number(ready, can_wait=can_wait and ready is message)
         self._schedule_flush()
 
     def append_missing(self, message: Message, size_bytes: int, reason: str) -> None:
@@ -120,12 +124,12 @@ class MessageLog:
         for ready in self._merger.flush():
             self._number(ready)
 
-    def _number(self, message: Message) -> None:
+    def _number(self, message: Message, *, can_wait: bool = False) -> None:
         line = encode_line(LogMessage(self.next, message))
         size = len(line) - 1
         parts = halves(message, self._text_bytes) if size > self._text_bytes else []
         if not parts and size <= self._line_bytes:
-            self._store(line, message)
+            self._store(line, message, can_wait=can_wait)
             return
         del line  # before its parts are encoded
         for part in parts:
@@ -138,15 +142,29 @@ class MessageLog:
         instead = in_place_of(message, self.next, size, self._line_bytes)
         self._store(encode_line(instead))
 
-    def _store(self, line: bytes, message: Message | None = None) -> None:
+    def _store(
+        self, line: bytes, message: Message | None = None, *, can_wait: bool = False
+    ) -> None:
         self._kept.add(line, message)
-        if message is not None and _can_wait(message):
-            asyncio.get_running_loop().call_later(COMPANY_S, self._changed.set)
-        else:
-            self._changed.set()
+        if not can_wait:
+            self._wake_reader()
+        elif self._company is None:
+            loop = asyncio.get_running_loop()
+            self._company = loop.call_later(COMPANY_S, self._wake_reader)
+
+    def _wake_reader(self) -> None:
+        if self._company is not None:
+            self._company.cancel()
+            self._company = None
+        self._changed.set()
+
+    @property
+    def is_full(self) -> bool:
+        """There is no room; what is appended all the same is kept, too."""
+        return self._kept.is_full
 
     async def room(self) -> None:
-        """Wait until there is some; what is appended all the same is kept, too."""
+        """Wait until there is some."""
         await self._kept.room()
 
     def take_all(self) -> None:
@@ -192,13 +210,25 @@ class MessageLog:
             if left <= 0:
                 yield encode_line(EndOfRead())
                 return
-            try:
-                await within(self._changed.wait(), min(left, self._keepalive_s))
-            except asyncio.TimeoutError:
-                if left > self._keepalive_s:
-                    yield encode_line(KeepAlive())
+            if not await self._changes(min(left, self._keepalive_s)) and left > self._keepalive_s:
+                yield encode_line(KeepAlive())
         if this_read <= self._superseded_reads:
             yield encode_line(Superseded())
+
+    async def _changes(self, within_s: float) -> bool:
+        """Whether anything does in this time. It makes no task, for it is called for each piece."""
+        late: list[bool] = []
+
+        def end() -> None:
+            late.append(True)
+            self._changed.set()
+
+        timer = asyncio.get_running_loop().call_later(within_s, end)
+        try:
+            await self._changed.wait()
+        finally:
+            timer.cancel()
+        return not late
 
     def supersede(self) -> None:
         """End the read that is under way: a newer reader has claimed the session."""
@@ -213,4 +243,6 @@ class MessageLog:
     def close(self) -> None:
         if self._flush_handle is not None:
             self._flush_handle.cancel()
+        if self._company is not None:
+            self._company.cancel()
         self._kept.close()

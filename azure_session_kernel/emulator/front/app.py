@@ -31,13 +31,13 @@ def create_app(
     pool: SessionPool,
     token: FrontToken,
     surface: Surface,
-) -> Starlette:
+) -> ASGIApp:
     """The front of ``pool``, which the caller starts and stops.
 
     :param token: the bearer token that every call must carry.
     """
     middleware = [Middleware(_BearerToken, token=token)]
-    routes = _routes(pool)
+    app, routes = _inside(pool)
     faults = surface.faults
     if faults is not None:
         middleware.insert(0, faults.middleware(pool, token))
@@ -46,15 +46,35 @@ def create_app(
         besides = None if faults is None else faults.control_path
         pool_path = Middleware(PoolPath, path=pool.options.path, besides=besides)
         middleware.insert(0, pool_path)
-    return Starlette(routes=routes, middleware=[*surface.in_front, *middleware])
+    app = _Answered(routes, otherwise=app)
+    for wrap, args, named in reversed([*surface.in_front, *middleware]):
+        app = wrap(app, *args, **named)
+    return app
 
 
-def _routes(pool: SessionPool) -> list[Route]:
-    """A custom container's front, or a built-in pool's."""
+def _inside(pool: SessionPool) -> tuple[ASGIApp, list[Route]]:
+    """What carries requests to sessions, and what is answered ahead of it."""
     forwarding = _Forwarding(pool)
     if pool.options.kind.builtin is not None:
-        return [Route("/{path:path}", BuiltinFront(pool, forwarding.carry))]
-    return [*management_routes(pool), Route("/{path:path}", forwarding)]
+        return BuiltinFront(pool, forwarding.carry), []
+    return forwarding, management_routes(pool)
+
+
+class _Answered:
+    """Routes below a name that begins with a dot, as all those have which the front answers itself.
+
+    Starlette sees nothing else: its layers took a fifth of the front's time.
+
+    :param otherwise: gets every other request, also one of another method.
+    """
+
+    def __init__(self, routes: list[Route], otherwise: ASGIApp) -> None:
+        self._routes = Starlette(routes=[*routes, Route("/{path:path}", otherwise)])
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._routes if scope["path"].startswith("/.") else self._otherwise
+        await app(scope, receive, send)
 
 
 class _BearerToken:

@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
             and self.request_sent
             and not self._bodiless
             and not self.lost
-            and self._parser.should_keep_alive()
+            and self._keeps_alive
         )
 
     @property
@@ -159,6 +159,8 @@ class Connection(asyncio.Protocol):
             self.headers.clear()
             return
         self.has_head = True
+        # The parser knows it only until the answer is complete.
+        self._keeps_alive = self._parser.should_keep_alive()
         self.complete = self._bodiless
         self._wake()
 
