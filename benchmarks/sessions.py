@@ -3,11 +3,11 @@
     python -m benchmarks.sessions [--sessions 30] [--rounds 3] [--processes]
 
 Each round opens ``--sessions`` notebooks at once, in turn with sessions (kernels without a process,
-so that only the sessions count), with ``--processes`` also with our kernels' own processes, and with
-ipykernels. Printed are the seconds until each was ready and until each had run its first cell, for
-the last of them and for the one in the middle, the CPU time that all of their processes took for
-one, and what part of it is whose. The ratios are to ipykernel's of the same round. The pool holds no
-session ready. Fails where a cell shows something wrong.
+so that only the sessions count), with ``--processes`` also with our kernels' own processes, and
+with ipykernels. Printed are the seconds until each was ready and until each had run its first cell,
+for the last of them and for the one in the middle, the CPU time that all of their processes took
+for one, and what part of it is whose. The ratios are to ipykernel's of the same round. The pool
+holds no session ready. Fails where a cell shows something wrong.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from types import FrameType
 
 from ..common.pip_hint import needs_extra
 from .data_folder import DATA, make_own
+from .imports import without_imports_from_here
 from .init import split_off_init
 from .launched import Launched, first_interpreter
 
@@ -83,8 +84,7 @@ def _leave_working_directory(args: argparse.Namespace) -> None:
         path = getattr(args, name)
         setattr(args, name, path and path.absolute())
     args.uds = args.uds and str(Path(args.uds).absolute())
-    here = str(Path.cwd())
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", here)]
+    without_imports_from_here()
     os.chdir(Path.cwd().anchor)
 
 

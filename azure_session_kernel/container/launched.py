@@ -59,7 +59,8 @@ class Launched:
         if sys.platform == "win32":
             from jupyter_client.win_interrupt import send_interrupt
 
-            send_interrupt(self.process.win32_interrupt_event)
+            process: Any = self.process  # with an event of launch_kernel's
+            send_interrupt(process.win32_interrupt_event)
         else:
             os.killpg(self.process.pid, signal.SIGINT)
 
@@ -95,7 +96,7 @@ def launch(
     :raises OSError: it can't be started.
     """
     file, connection = directory / f"{name}.json", _connection(directory / name, key)
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
         json.dump(connection, written, indent=2)
     command = [python, *PYTHON_ARGUMENTS, str(_PROGRAM), "-f", str(file), *arguments]
     stderr = tempfile.TemporaryFile(prefix="ask-stderr-")  # noqa: SIM115
@@ -112,7 +113,7 @@ def _started(command: list[str], cwd: str, stderr: IO[bytes]) -> subprocess.Pope
     if sys.platform == "win32":
         from jupyter_client.launcher import launch_kernel  # with its event for interrupts
 
-        return launch_kernel(command, cwd=cwd, env=env, stderr=stderr)
+        return launch_kernel(command, cwd=cwd, env=env, stderr=stderr.fileno())
     # ipykernel ends by itself when that process does.
     env["JPY_PARENT_PID"] = str(os.getpid())
     process = subprocess.Popen(
