@@ -25,8 +25,9 @@ from typing import Any, Final
 
 from ...container.imports import without_imports_from_here
 
-#: What uvicorn imports when it starts to serve.
+#: What is imported when a session starts to serve.
 _LATER: Final = (
+    "azure_session_kernel.container.serving",
     "uvicorn.lifespan.on",
     "uvicorn.loops.uvloop",
     "uvicorn.protocols.http.httptools_impl",
