@@ -86,8 +86,9 @@ def test_an_interpreter_that_cant_be_started_is_told_with_the_reason(tmp_path: P
         assert kernel.run("print(1)") == "1\n"
 
 
-def test_hello_says_that_the_interpreter_is_starting() -> None:
-    with running_adapter() as adapter:
+def test_hello_says_that_the_interpreter_is_starting(tmp_path: Path) -> None:
+    (tmp_path / "ipykernel.py").write_text("import time\ntime.sleep(600)\n")
+    with running_adapter(env={"PYTHONPATH": str(tmp_path)}) as adapter:
         answer = adapter.post("hello", {"reader": "r", "wait_s": 0})
         assert answer.status_code == 503
         assert answer.json()["error"]["code"] == "InterpreterStarting"

@@ -16,12 +16,12 @@ import pytest
 from azure_session_kernel.emulator.kinds.kinds import KINDS, Kind
 from azure_session_kernel.emulator.sessions.template import Template
 
+from ..conftest import TEMPLATE
 from .conftest import Front, RunFront
 from .test_local_pool_sessions import is_alive
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forked on Linux alone")
 
-PROGRAM = "azure_session_kernel.emulator.sessions.template_program"
 CONTAINER = KINDS["container"]
 #: All that code can find out about the process in which it runs.
 LOOK = r"""
@@ -77,7 +77,7 @@ async def _look(front: Front, identifier: str = "someone") -> dict[str, Any]:
 
 
 def _template() -> psutil.Process:
-    (found,) = [p for p in psutil.Process().children() if PROGRAM in p.cmdline()]
+    (found,) = [p for p in psutil.Process().children() if TEMPLATE in p.cmdline()]
     return found
 
 
