@@ -139,9 +139,6 @@ class Boot:
         :raises RuntimeError: it could not be started, or died before it answered.
         """
         await self._process.start()
-        self._sockets = self._process.connect()
-        for channel, socket in self._sockets.items():
-            self._tasks.start(self._receive(channel, socket))
         self._tasks.start(self._watch())
         try:
             await within(self._wait_for_info(), START_LIMIT_S)
@@ -154,6 +151,9 @@ class Boot:
 
     async def _wait_for_info(self) -> None:
         """Ask until the reply is here and IOPub is known to be connected, or it has died."""
+        self._sockets = await self._process.connect()
+        for channel, socket in self._sockets.items():
+            self._tasks.start(self._receive(channel, socket))
         while not self._answered.is_set():
             self._ask("shell", "kernel_info_request", {})
             with contextlib.suppress(asyncio.TimeoutError):

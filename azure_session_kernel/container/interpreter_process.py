@@ -11,6 +11,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +27,10 @@ log = logging.getLogger(__name__)
 
 #: Received before somebody asks for them, as in any Jupyter client; the rest stays there.
 IOPUB_MESSAGES: Final = 1000
-#: It is not known when it listens; ZeroMQ's own 100 to 200 ms would add to each start.
+#: Where it is not known when it listens, ZeroMQ's own 100 to 200 ms would add to each start.
 _RECONNECT_MS: Final = 10
+#: How often a starting interpreter is looked at, in seconds and as a share of the time it took.
+_LOOK_S, _LOOK_SHARE = 0.005, 0.05
 _SOCKETS: Final = {
     "iopub": zmq.SUB,
     "shell": zmq.DEALER,
@@ -85,9 +88,17 @@ class InterpreterProcess:
 
         threading.Thread(target=wait, daemon=True).start()
 
-    def connect(self) -> dict[str, Any]:
-        """Sockets by channel."""
-        assert self._launched is not None, "it was started"  # noqa: S101
+    async def connect(self) -> dict[str, Any]:
+        """Sockets by channel, once it listens or has ended.
+
+        ZeroMQ would try again all the time. A file that appears gives no event, so it is looked for
+        ever more seldom: of many that start at once, each takes long.
+        """
+        assert self._launched is not None and self._ended is not None, "it was started"  # noqa: S101
+        begun = time.monotonic()
+        while not (self._launched.listens or self._ended.done()):
+            waited_s = time.monotonic() - begun
+            await asyncio.wait({self._ended}, timeout=max(_LOOK_S, waited_s * _LOOK_SHARE))
         sockets = {}
         for channel, kind in _SOCKETS.items():
             socket = sockets[channel] = self._context.socket(kind)

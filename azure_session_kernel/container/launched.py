@@ -54,6 +54,12 @@ class Launched:
         between = ":" if transport == "tcp" else "-"
         return f"{transport}://{ip}{between}{self.connection[channel + '_port']}"
 
+    @property
+    def listens(self) -> bool:
+        """On every channel: the heartbeat's socket is its last. True where nothing tells."""
+        of_file = self.connection["transport"] == "ipc"
+        return not of_file or Path(self.address("hb").removeprefix("ipc://")).exists()
+
     def interrupt(self) -> None:
         """As Jupyter does: SIGINT for its process group, an event on Windows. :raises OSError:"""
         if sys.platform == "win32":
