@@ -18,6 +18,7 @@ import os
 import statistics
 import tempfile
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,9 +71,9 @@ def main() -> None:
 
 
 def measured(kind: str, count: int) -> Round:
-    if kind == LOCAL:
-        return asyncio.run(at_once(lambda: AsyncKernelManager(kernel_name="python3"), count))
     with tempfile.TemporaryDirectory(prefix="ask-", ignore_cleanup_errors=True) as root:
+        if kind == LOCAL:
+            return asyncio.run(at_once(lambda: local(Path(root)), count))
         world = World(Path(root), ready_sessions=0, max_sessions=count)
         before = dict(os.environ)
         os.environ.update(world.env)
@@ -83,6 +84,13 @@ def measured(kind: str, count: int) -> Round:
             os.environ.clear()
             os.environ.update(before)
             world.close()
+
+
+def local(directory: Path) -> AsyncKernelManager:
+    """Not over TCP, where one of many can find its port taken (docs/reliability.md)."""
+    file = directory / f"{uuid.uuid4().hex}.json"
+    own = {"connection_file": str(file), "ip": str(file.with_suffix(""))}
+    return AsyncKernelManager(kernel_name="python3", transport="ipc", **own)
 
 
 async def at_once(manager: Callable[[], Any], count: int) -> Round:
