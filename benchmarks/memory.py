@@ -155,7 +155,7 @@ class Workshop:
             thread.join()
 
     def _sizes(self) -> dict[str, float]:
-        adapters = [child for child in self._pool.children() if _is_adapter(child)]
+        adapters = [child for child in self._pool.children(recursive=True) if _is_adapter(child)]
         return {
             "kernel": _rss(self._kernel),
             "adapter": max(map(_rss, adapters), default=0.0),

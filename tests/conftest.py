@@ -149,6 +149,9 @@ def _jupyter_dirs(root: Path) -> dict[str, str]:
     return {name: str(directory) for name, directory in directories.items()}
 
 
+TEMPLATE = "azure_session_kernel.emulator.sessions.template_program"
+
+
 @dataclass
 class RunningPool:
     """A local pool in a process of its own, as a user would run it.
@@ -181,11 +184,16 @@ class RunningPool:
         return httpx.Client(base_url=self.url, headers=headers, timeout=100, verify=NO_TLS)
 
     def session_processes(self) -> list[psutil.Process]:
-        """Every living process of its sessions, whatever became of its parents."""
+        """Every living process of its sessions, whatever became of its parents.
+
+        Also what they are forked from, once the pool has ended.
+        """
         return [p for p in psutil.process_iter() if self._is_session(p)]
 
     def _is_session(self, process: psutil.Process) -> bool:
         try:
+            if process.ppid() == self.process.pid and TEMPLATE in process.cmdline():
+                return False
             # A zombie's environment can't be read.
             return str(process.environ().get("HOME")).startswith(str(self.temporary))
         except (psutil.Error, OSError):

@@ -6,18 +6,16 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 from ..common.pip_hint import needs_extra
 from .data_folder import DATA, make_own
+from .imports import without_imports_from_here
 from .init import split_off_init
-
-with needs_extra("adapter", "The adapter"):
-    import uvicorn
-
-    from .app import create_app
-    from .serving import ProgramServer, without_imports_from_here
+from .launched import Launched, first_interpreter
 
 
 def _in_container() -> bool:
@@ -95,7 +93,25 @@ def main() -> None:
     if os.getpid() == 1:
         split_off_init()
     _leave_working_directory(args)
-    app = create_app(make_own(args.workdir) if args.mnt_data else args.workdir, args.python)
+    workdir = make_own(args.workdir) if args.mnt_data else args.workdir
+    signal.signal(signal.SIGTERM, _end)
+    with first_interpreter(workdir, args.python) as first:
+        _serve(args, workdir, first)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Where the server does not see to it: before it listens, and once it has ended."""
+    raise SystemExit(128 + number)
+
+
+def _serve(args: argparse.Namespace, workdir: Path, first: Launched | None) -> None:
+    """What takes long to import is imported here, while the interpreter imports its own."""
+    with needs_extra("adapter", "The adapter"):
+        import uvicorn
+
+        from .app import create_app
+        from .serving import ProgramServer
+    app = create_app(workdir, args.python, first)
     config = uvicorn.Config(
         app,
         host=args.host,

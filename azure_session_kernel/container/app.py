@@ -43,6 +43,7 @@ from .interpreter_host import (
     InterpreterStarting,
     Superseded,
 )
+from .launched import Launched
 
 MAX_HELLO_WAIT_S: Final = 30.0
 #: Of Azure's own execution routes: Azure's ceiling for one, and no cut of its own (docs/azure.md
@@ -64,12 +65,16 @@ _REFUSALS: Final[dict[type[Exception], tuple[int, str, str]]] = {
 Handler = Callable[[InterpreterHost, dict[str, Any]], Awaitable[Response]]
 
 
-def create_app(workdir: Path, python: str = sys.executable) -> Starlette:
+def create_app(
+    workdir: Path, python: str = sys.executable, first: Launched | None = None
+) -> Starlette:
     """The ASGI application; its lifespan owns the interpreter.
+
+    :param first: an interpreter that runs already.
 
     ``app.state.end_reads()`` is for the server to call when it begins to end.
     """
-    host = InterpreterHost(workdir, python)
+    host = InterpreterHost(workdir, python, first)
     files = FileCalls(workdir)
     runner = AdapterRunner(host)
     executions = Executions(runner, EXECUTION_RULES)

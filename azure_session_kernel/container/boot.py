@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import sys
@@ -38,7 +39,8 @@ from .azure_requests import ApartRequests
 from .channels import Channels
 from .death import Death, cause_of_death, oom_kills
 from .held_cells import HeldCells
-from .interpreter_process import InterpreterProcess, environment
+from .interpreter_process import InterpreterProcess
+from .launched import Launched, environment
 from .log.message_log import MessageLog
 from .read_ahead import ReadAhead
 from .running import RunningRequests
@@ -47,6 +49,7 @@ log = logging.getLogger(__name__)
 
 #: The interpreter is asked for its kernel_info until it answers and IOPub is connected.
 START_LIMIT_S: Final = 60.0
+ASK_AGAIN_S: Final = 1.0
 _OWN_ID: Final = "adapter-"
 #: How long the interpreter may take to set its environment variables.
 ENVIRONMENT_S: Final = 5.0
@@ -68,6 +71,7 @@ class Boot:
     :param on_death: called once, when the interpreter's process has ended by itself.
     :param python: the program that runs it.
     :param folder: of ``workdir``, in which it works.
+    :param launched: its process, if it runs already.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Boot:
         arguments: tuple[str, ...] = (),
         python: str = sys.executable,
         folder: str = "",
+        launched: Launched | None = None,
     ) -> None:
         self.folder, self._workdir = folder, workdir
         self.id = "b-" + secrets.token_hex(12)
@@ -103,14 +108,17 @@ class Boot:
         )
         self._arguments = arguments
         where = workdir / folder
-        self._process = InterpreterProcess(directory, where, self.id, arguments, python)
+        given = directory, where, self.id, arguments, python, launched
+        self._process = InterpreterProcess(*given)
         self._session = self._process.session
         self._session.pack = pack_exactly
         self._on_death = on_death
         self._channels: Channels | None = None
         self._tasks = OwnedTasks(log)
         self._ready = asyncio.Event()
-        self._iopub_seen = asyncio.Event()
+        #: It answers on both channels, or never will.
+        self._answered = asyncio.Event()
+        self._iopub_seen = False
         self._oom_kills_before = oom_kills()
         self._heard_at = 0.0
 
@@ -132,8 +140,6 @@ class Boot:
         :raises RuntimeError: it could not be started, or died before it answered.
         """
         await self._process.start()
-        sockets, log = self._process.connect(), self.log
-        self._channels = Channels(sockets, self._take_frames, lambda: log.is_full, log.room)
         self._tasks.start(self._watch())
         try:
             await within(self._wait_for_info(), START_LIMIT_S)
@@ -146,12 +152,12 @@ class Boot:
 
     async def _wait_for_info(self) -> None:
         """Ask until the reply is here and IOPub is known to be connected, or it has died."""
-        while self.death is None and not (self.info and self._iopub_seen.is_set()):
+        sockets, log = await self._process.connect(), self.log
+        self._channels = Channels(sockets, self._take_frames, lambda: log.is_full, log.room)
+        while not self._answered.is_set():
             self._ask("shell", "kernel_info_request", {})
-            for _ in range(100):
-                await asyncio.sleep(0.01)
-                if self.death or (self.info and self._iopub_seen.is_set()):
-                    break
+            with contextlib.suppress(asyncio.TimeoutError):
+                await within(self._answered.wait(), ASK_AGAIN_S)
 
     async def end(self, reason: EndReason, cause: str) -> None:
         """Kill the process if it lives, read what it still had to say, close the log."""
@@ -242,11 +248,9 @@ class Boot:
     async def ask_to_exit(self, limit_s: float) -> None:
         """Let the interpreter run its atexit handlers, for at most ``limit_s`` seconds."""
         self._ask("control", "shutdown_request", {"restart": True})
-        deadline = time.monotonic() + limit_s
-        while self._process.exists and time.monotonic() < deadline:
-            if await self._process.exit_code() is not None:
-                return
-            await asyncio.sleep(0.02)
+        if self._process.exists:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await within(self._process.wait(), limit_s)
 
     async def _drain(self) -> None:
         """A dead process's last messages are still in the sockets: wait until they stop coming."""
@@ -258,9 +262,9 @@ class Boot:
                 return
 
     async def _watch(self) -> None:
-        while (code := await self._process.exit_code()) is None:  # noqa: ASYNC110  # it gives no event
-            await asyncio.sleep(0.1)  # a process gives no event to wait for
+        code = await self._process.wait()
         self.death = cause_of_death(code, oom_kills() - self._oom_kills_before)
+        self._answered.set()
         self._on_death(self)
 
     # -- messages in ------------------------------------------------------------------------------
@@ -390,10 +394,12 @@ class Boot:
 
     def _take(self, message: Message) -> None:
         if message.channel == "iopub":
-            self._iopub_seen.set()
+            self._iopub_seen = True
+            self._note_answered()
         if message.parent_id.startswith(_OWN_ID):
             if message.msg_type == "kernel_info_reply":
                 self.info = dict(message.content)
+                self._note_answered()
             if message.msg_type == ENVIRONMENT_REPLY:
                 self._environment_set.set()
             if message.msg_type in (REACTION_REPLY, IN_USE_REPLY):
@@ -407,6 +413,10 @@ class Boot:
         awaits_idle = message.msg_type.endswith("_reply") and message.parent_id in self.running
         self.log.append(message, idle_follows=awaits_idle)
         self.held.follow(message)
+
+    def _note_answered(self) -> None:
+        if self.info and self._iopub_seen:
+            self._answered.set()
 
     def _take_answer(self, message: Message) -> None:
         answer = self._asked.get(message.parent_id)

@@ -25,6 +25,7 @@ from ..wire import (
     RestartReason,
 )
 from .boot import Boot
+from .launched import Launched
 from .log.message_log import MessageLog
 
 log = logging.getLogger(__name__)
@@ -74,10 +75,13 @@ class InterpreterHost:
 
     :param workdir: the interpreter's working directory; created when missing.
     :param python: the program that runs it.
+    :param first: an interpreter that runs already, with both.
     """
 
-    def __init__(self, workdir: Path, python: str = sys.executable) -> None:
-        self._workdir, self._python = workdir, python
+    def __init__(
+        self, workdir: Path, python: str = sys.executable, first: Launched | None = None
+    ) -> None:
+        self._workdir, self._python, self._first = workdir, python, first
         self._boot: Boot | None = None
         self._ended: dict[str, MessageLog] = {}
         #: Boots that may have a process, whether they are starting, running or being ended.
@@ -99,7 +103,8 @@ class InterpreterHost:
     async def start(self) -> None:
         """Begin to start the first interpreter; returns at once."""
         self._workdir.mkdir(parents=True, exist_ok=True)
-        self._directory = Path(tempfile.mkdtemp(prefix="ask-"))
+        first = self._first
+        self._directory = first.directory if first else Path(tempfile.mkdtemp(prefix="ask-"))
         self._tasks.start(self._start_boot())
 
     async def close(self) -> None:
@@ -125,7 +130,8 @@ class InterpreterHost:
     async def _start_boot(self) -> None:
         self._failure = failure = ""
         for _ in range(START_ATTEMPTS):
-            given = self._arguments, self._python, self._usable_folder()
+            first, self._first = self._first, None
+            given = self._arguments, self._python, self._usable_folder(), first
             boot = Boot(self._directory, self._workdir, self._on_death, *given)
             self._living.add(boot)
             try:

@@ -7,54 +7,45 @@ import contextlib
 import itertools
 import logging
 import os
+import secrets
 import signal
 import sys
-import tempfile
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 
 import zmq
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.session import Session
-from traitlets import Instance
 
 from ..interpreter.main_thread import LOOK, WAKE_AFTER_S
-from . import PYTHON_ARGUMENTS
+from .launched import Launched, launch
 
 log = logging.getLogger(__name__)
 
-#: A unix socket's path may have about 107 characters; ZeroMQ's name and number come on top.
-_LONGEST_DIRECTORY: Final = 70
 #: Received before somebody asks for them, as in any Jupyter client; the rest stays there.
 IOPUB_MESSAGES: Final = 1000
-_PROGRAM: Final = Path(__file__).with_name("launch.py")
-
-
-class _Manager(AsyncKernelManager):
-    """A kernel manager that starts our interpreter program instead of looking up a kernelspec."""
-
-    context = Instance(zmq.Context)
-
-    def __init__(self, python: str, **options: Any) -> None:
-        super().__init__(**options)
-        # Its own would be looked up among those installed beside the adapter, where none has to be.
-        self._kernel_spec = KernelSpec(language="python")
-        self._python = python
-
-    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
-        program = [self._python, *PYTHON_ARGUMENTS, str(_PROGRAM)]
-        return [*program, "-f", str(self.connection_file), *(extra_arguments or ())]
+#: Where it is not known when it listens, ZeroMQ's own 100 to 200 ms would add to each start.
+_RECONNECT_MS: Final = 10
+#: How often a starting interpreter is looked at, in seconds and as a share of the time it took.
+_LOOK_S, _LOOK_SHARE = 0.005, 0.05
+_SOCKETS: Final = {
+    "iopub": zmq.SUB,
+    "shell": zmq.DEALER,
+    "control": zmq.DEALER,
+    "stdin": zmq.DEALER,
+}
 
 
 class InterpreterProcess:
-    """One process with its connection file, its ZeroMQ addresses and its standard error.
+    """One process with its ZeroMQ sockets and its standard error.
 
     :param directory: where the connection file and the ipc sockets go (mode 0700).
     :param name: of these; different for each process.
     :param arguments: further ones of its command line.
     :param python: the program that runs it; default: the adapter's own.
+    :param launched: one that runs already, with these.
     """
 
     def __init__(
@@ -64,68 +55,73 @@ class InterpreterProcess:
         name: str,
         arguments: Sequence[str] = (),
         python: str = sys.executable,
+        launched: Launched | None = None,
     ) -> None:
-        self._workdir, self._arguments = workdir, list(arguments)
-        self._stderr: IO[bytes] | None = None
-        context = zmq.Context()
+        self._key = secrets.token_hex(32) if launched is None else launched.key
+        self._given = directory, name, workdir, python, list(arguments), self._key
+        self._launched = launched
+        self._ended: asyncio.Future[int] | None = None
+        self._killed = False
+        self._context = zmq.Context()
         for option in (zmq.RCVHWM, zmq.SNDHWM, zmq.LINGER):
-            context.setsockopt(option, 0)
-        use_ipc = os.name == "posix" and len(str(directory)) <= _LONGEST_DIRECTORY
-        self._manager = _Manager(
-            python,
-            context=context,
-            transport="ipc" if use_ipc else "tcp",
-            ip=str(directory / name) if use_ipc else "127.0.0.1",
-            connection_file=str(directory / f"{name}.json"),
-        )
-
-    @property
-    def session(self) -> Session:
+            self._context.setsockopt(option, 0)
+        self._context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+        self.session = Session(key=self._key.encode())
         """Signs messages for it and checks those from it."""
-        session: Session = self._manager.session
-        return session
 
     @property
     def exists(self) -> bool:
         """It was started and not killed by us; it may have ended by itself."""
-        return bool(self._manager.has_kernel)
+        return self._ended is not None and not self._killed
 
     async def start(self) -> None:
-        """Returns before it listens."""
-        self._stderr = tempfile.TemporaryFile(prefix="ask-stderr-")  # noqa: SIM115
-        await self._manager.start_kernel(
-            extra_arguments=self._arguments,
-            cwd=str(self._workdir),
-            env=environment(),
-            stderr=self._stderr,
-        )
+        """Returns before it listens. :raises OSError:"""
+        launched = self._launched = self._launched or launch(*self._given)
+        loop = asyncio.get_running_loop()
+        ended = self._ended = loop.create_future()
 
-    def connect(self) -> dict[str, zmq.Socket[bytes]]:
-        """Sockets by channel."""
-        # The kernel sends input requests to the identity that sent the execute request.
-        identity = self.session.bsession
-        self._manager.context.setsockopt(zmq.RCVHWM, IOPUB_MESSAGES)
-        iopub = self._manager.connect_iopub()
-        self._manager.context.setsockopt(zmq.RCVHWM, 0)
-        return {
-            "iopub": iopub,
-            "shell": self._manager.connect_shell(identity=identity),
-            "control": self._manager.connect_control(identity=identity),
-            "stdin": self._manager.connect_stdin(identity=identity),
-        }
+        def wait() -> None:
+            code = launched.process.wait()
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(ended.set_result, code)
 
-    async def exit_code(self) -> int | None:
-        """None while it lives."""
-        provisioner = self._manager.provisioner
-        return None if provisioner is None else await provisioner.poll()
+        threading.Thread(target=wait, daemon=True).start()
+
+    async def connect(self) -> dict[str, zmq.Socket[bytes]]:
+        """Sockets by channel, once it listens or has ended.
+
+        ZeroMQ would try again all the time. A file that appears gives no event, so it is looked for
+        ever more seldom: of many that start at once, each takes long.
+        """
+        assert self._launched is not None and self._ended is not None, "it was started"  # noqa: S101
+        begun = time.monotonic()
+        while not (self._launched.listens or self._ended.done()):
+            waited_s = time.monotonic() - begun
+            await asyncio.wait({self._ended}, timeout=max(_LOOK_S, waited_s * _LOOK_SHARE))
+        sockets = {}
+        for channel, kind in _SOCKETS.items():
+            socket = sockets[channel] = self._context.socket(kind)
+            if channel == "iopub":
+                socket.setsockopt(zmq.RCVHWM, IOPUB_MESSAGES)
+                socket.setsockopt(zmq.SUBSCRIBE, b"")
+            else:
+                # It sends input requests to the identity that sent the execute request.
+                socket.setsockopt(zmq.IDENTITY, self.session.bsession)
+            socket.connect(self._launched.address(channel))
+        return sockets
+
+    async def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        assert self._ended is not None, "it was started"  # noqa: S101
+        return await asyncio.shield(self._ended)
 
     async def interrupt(self) -> bool:
         """SIGINT. False when it has ended, or the system does not let us."""
+        if self._launched is None or self._ended is None or self._ended.done():
+            return False
         try:
-            if await self.exit_code() is not None:
-                return False
-            await self._manager.interrupt_kernel()
-        except (OSError, RuntimeError) as error:  # RuntimeError: it was not started
+            self._launched.interrupt()
+        except OSError as error:
             log.warning("the interpreter can't be interrupted: %s", error)
             return False
         for after_s in itertools.accumulate(WAKE_AFTER_S):
@@ -135,7 +131,7 @@ class InterpreterProcess:
     @property
     def ignores_interrupts(self) -> bool:
         """SIGINT would be lost. False where the system does not tell."""
-        pid = getattr(self._manager.provisioner, "pid", None)
+        pid = self._launched and self._launched.process.pid
         try:
             status = Path(f"/proc/{pid}/status").read_text()
         except OSError:
@@ -145,45 +141,32 @@ class InterpreterProcess:
 
     def _wake(self) -> None:
         """As ``MainThread.wake``: SIGINT alone may come in vain."""
-        process = getattr(self._manager.provisioner, "process", None)
-        if LOOK is not None and process is not None:
+        if LOOK is not None and self._launched is not None:
             with contextlib.suppress(OSError):
-                process.send_signal(LOOK)
+                self._launched.process.send_signal(LOOK)
 
     async def kill(self) -> None:
         """With its process group. Returns when it is gone."""
-        if not self.exists:
+        if self._launched is None or self._ended is None or self._killed:
             return
-        provisioner = self._manager.provisioner
-        group = getattr(provisioner, "pgid", None)
-        with contextlib.suppress(Exception):
-            await provisioner.kill()  # type: ignore[union-attr]
-        if group and sys.platform != "win32":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
-        with contextlib.suppress(Exception):
-            await provisioner.wait()  # type: ignore[union-attr]
+        self._killed = True
+        self._launched.kill()
+        await self.wait()
 
     def clean_up(self) -> None:
         """Its connection file and everything of ZeroMQ's, once the sockets are closed."""
         with contextlib.suppress(Exception):
-            self._manager.cleanup_connection_file()
-        with contextlib.suppress(Exception):
-            self._manager.context.destroy(linger=0)
-        if self._stderr is not None:
-            self._stderr.close()
+            self._context.destroy(linger=0)
+        if self._launched is not None:
+            self._launched.clean_up()
 
     def last_words(self) -> str:
         """The last line that the process itself, not the user's code, wrote to stderr."""
-        if self._stderr is None:
+        if self._launched is None:
             return ""
-        size = os.fstat(self._stderr.fileno()).st_size
-        self._stderr.seek(max(0, size - 2000))
-        lines = self._stderr.read(2000).decode(errors="replace").split("\n")
+        stderr = self._launched.stderr
+        size = os.fstat(stderr.fileno()).st_size
+        stderr.seek(max(0, size - 2000))
+        lines = stderr.read(2000).decode(errors="replace").split("\n")
         said = [line.strip() for line in lines if line.strip()]
         return f" It said: {said[-1][:300]}" if said else ""
-
-
-def environment() -> dict[str, str]:
-    """The adapter's environment, without what only concerns the adapter."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_SESSION_", "JPY_"))}

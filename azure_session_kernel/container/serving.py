@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -62,9 +61,3 @@ def call_when_parent_ends(end: Callable[[], None]) -> None:
         end()
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def without_imports_from_here() -> None:
-    """Modules that the user's code writes must not reach this process."""
-    here = str(Path.cwd())
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", here)]

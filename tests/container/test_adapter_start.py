@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,7 +14,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
-from .adapter_process import ENDS_WITHIN_S, Kernel, running_adapter
+from ..kernel.live_kernel import wait_until
+from .adapter_process import COMMAND, ENDS_WITHIN_S, Kernel, running_adapter
 
 BROKEN = "raise ImportError('this is the wrong module')\n"
 
@@ -82,8 +86,9 @@ def test_an_interpreter_that_cant_be_started_is_told_with_the_reason(tmp_path: P
         assert kernel.run("print(1)") == "1\n"
 
 
-def test_hello_says_that_the_interpreter_is_starting() -> None:
-    with running_adapter() as adapter:
+def test_hello_says_that_the_interpreter_is_starting(tmp_path: Path) -> None:
+    (tmp_path / "ipykernel.py").write_text("import time\ntime.sleep(600)\n")
+    with running_adapter(env={"PYTHONPATH": str(tmp_path)}) as adapter:
         answer = adapter.post("hello", {"reader": "r", "wait_s": 0})
         assert answer.status_code == 503
         assert answer.json()["error"]["code"] == "InterpreterStarting"
@@ -101,6 +106,25 @@ def test_ending_it_while_its_interpreter_starts_leaves_nothing_behind(delay_s: f
         # Now, not once the interpreter has noticed that its parent is gone.
         assert not adapter.interpreters()
         assert not adapter.leftovers
+
+
+def test_an_interpreter_that_runs_before_the_adapter_serves_ends_with_it(tmp_path: Path) -> None:
+    """Told to end while it imports, and where it can't listen."""
+    work, files = tmp_path / "work", tmp_path / "tmp"
+    files.mkdir()
+    env = {**os.environ, "TMPDIR": str(files)}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = ("--host", "127.0.0.1", "--port", str(taken.getsockname()[1]))
+        command = [*COMMAND, *where, "--workdir", str(work)]
+        for ended_by in (signal.SIGTERM, None):
+            with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as adapter:
+                wait_until(lambda: psutil.Process(adapter.pid).children())
+                (interpreter,) = psutil.Process(adapter.pid).children()
+                if ended_by is not None:
+                    adapter.send_signal(ended_by)
+                assert adapter.wait(ENDS_WITHIN_S) != 0
+                assert not interpreter.is_running()
+                assert not list(files.iterdir())
 
 
 def test_ending_it_while_a_cell_runs_leaves_nothing_behind() -> None:

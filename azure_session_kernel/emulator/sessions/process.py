@@ -25,6 +25,7 @@ from ..front.upstream import Address, Upstream
 from ..kinds.kinds import Ready
 from . import environment, processes
 from .layout import Layout, session_environment
+from .template import Forked, Template, TemplateFailed
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class SessionProcess:
     """A running session. Made by :func:`start_session`."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, layout: Layout, ready: Ready = "health"
+        self, process: asyncio.subprocess.Process | Forked, layout: Layout, ready: Ready = "health"
     ) -> None:
         self.pid = process.pid
         self.layout = layout
@@ -135,17 +136,22 @@ class SessionProcess:
 
     def _signal(self, signum: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            if sys.platform == "win32":
+            if isinstance(self._process, asyncio.subprocess.Process) and sys.platform == "win32":
                 self._process.terminate()
-            else:
+            elif sys.platform != "win32":
                 os.killpg(self.pid, signum)
 
 
 async def start_session(
-    command: Sequence[str], root: Path, ready_within_s: float, ready: Ready = "health"
+    command: Sequence[str],
+    root: Path,
+    ready_within_s: float,
+    ready: Ready = "health",
+    template: Template | None = None,
 ) -> SessionProcess:
     """Start a session in the new directory ``root`` and wait until it is ready.
 
+    :param template: what forks it, if it can.
     :raises SessionFailed: it did not; nothing of it is left.
     """
     layout = Layout(root)
@@ -153,18 +159,10 @@ async def start_session(
     python = await asyncio.to_thread(environment.make, layout.environment)
     if python is not None and command[0] == sys.executable:
         command = (str(python), *command[1:])
-    port = ("--port", "0", "--port-file", layout.port_file)
+    port = ("--port", "0", "--port-file", str(layout.port_file))
     where = ("--uds", layout.uds) if layout.uds else port
-    with layout.log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *(*command, *where, "--workdir", layout.work, "--exit-with-parent"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            cwd=layout.work,
-            env=session_environment(layout, python),
-            start_new_session=True,
-        )
+    command = (*command, *where, "--workdir", str(layout.work), "--exit-with-parent")
+    process = await _started(command, layout, session_environment(layout, python), template)
     session = SessionProcess(process, layout, ready)
     try:
         await within(session.wait_until_ready(), ready_within_s)
@@ -177,3 +175,21 @@ async def start_session(
             raise SessionFailed(what) from error
         raise
     return session
+
+
+async def _started(
+    command: Sequence[str], layout: Layout, env: dict[str, str], template: Template | None
+) -> asyncio.subprocess.Process | Forked:
+    with layout.log.open("wb") as output:
+        if template is not None:
+            with contextlib.suppress(TemplateFailed):
+                return await template.fork(command[0], command[3:], layout.work, env, output)
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            cwd=layout.work,
+            env=env,
+            start_new_session=True,
+        )

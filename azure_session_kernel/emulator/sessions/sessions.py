@@ -26,6 +26,7 @@ from ...common.owned_tasks import OwnedTasks
 from ..kinds.kinds import KINDS, Kind
 from .home import PoolHome, remove_left_behind
 from .process import SessionFailed, SessionProcess, start_session
+from .template import Template
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ class PoolOptions:
     cooldown_s: float = 300.0
     #: A session that does not answer by then counts as a container that is not listening.
     listen_within_s: float = 60.0
-    #: A replacement waits this long, so that it doesn't compete with the first cell of the
-    #: session that was just handed out.
+    #: A replacement waits this long for each session that was just handed out, so that it doesn't
+    #: compete with their first cells.
     replace_after_s: float = 1.0
     kind: Kind = KINDS["container"]
     #: This system lets each session have a ``/mnt/data`` of its own.
@@ -91,6 +92,8 @@ class SessionPool:
         self._tasks = OwnedTasks(log)
         self._numbers = itertools.count(1)
         self._home: PoolHome | None = None
+        self._template: Template | None = None
+        self._refilling: asyncio.TimerHandle | None = None
         self._filled = asyncio.Event()
         self._stopped = False
         self._jumped_s = 0.0
@@ -99,6 +102,9 @@ class SessionPool:
         """Begin to start the ready sessions; does not wait for them."""
         self._home = PoolHome()
         self._tasks.start(asyncio.to_thread(remove_left_behind))
+        if module := Template.module_of(self.options.kind.command):
+            self._template = Template(module, self._home.path / "template")
+            self._tasks.start(self._template.warm_up())
         self._fill()
         self._tasks.start(self._watch_cooldown())
 
@@ -108,6 +114,8 @@ class SessionPool:
         await self._tasks.aclose()
         await asyncio.gather(*(process.stop() for process in self._processes))
         self._sessions.clear()
+        if self._template is not None:
+            await self._template.close()
         if self._home is not None:
             await asyncio.to_thread(self._home.remove)
 
@@ -195,10 +203,10 @@ class SessionPool:
 
     async def _take(self) -> SessionProcess:
         """A ready session, or one that is about to be, or a new one."""
+        self._fill_later()
         while self._ready:
             starting = self._ready.pop(0)
             self._filled.clear()
-            asyncio.get_running_loop().call_later(self.options.replace_after_s, self._fill)
             with contextlib.suppress(SessionFailed):
                 process = await starting
                 if process.alive:
@@ -219,6 +227,15 @@ class SessionPool:
             await self._filled.wait()
         return await asyncio.shield(self._ready[0])
 
+    def _fill_later(self) -> None:
+        """Once this session has had its time, and all others that were handed out just now."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        if self._refilling is not None:
+            due = max(due, self._refilling.when())
+            self._refilling.cancel()
+        self._refilling = loop.call_at(due + self.options.replace_after_s, self._fill)
+
     def _fill(self) -> None:
         while not self._stopped and len(self._ready) < self.options.ready_sessions:
             task = self._tasks.start_awaited(self._start_one())
@@ -233,7 +250,9 @@ class SessionPool:
         kind = options.kind
         own_data = ("--mnt-data",) if options.own_data and kind.own_data else ()
         command = (*kind.command, *own_data)
-        process = await start_session(command, root, options.listen_within_s, kind.ready)
+        process = await start_session(
+            command, root, options.listen_within_s, kind.ready, self._template
+        )
         self._processes.add(process)
         process.ended.add_done_callback(lambda _: self._processes.discard(process))
         return process

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....container.data_folder import make_own
-from ....container.serving import without_imports_from_here
+from ....container.imports import without_imports_from_here
 from ...sessions.session_program import parser, serve
 from .app import create_app
 from .job import Limits
