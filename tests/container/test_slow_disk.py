@@ -50,7 +50,7 @@ def test_health_and_interrupt_are_answered_while_the_disk_is_not(
             kernel.adapter.client.get("/health")
         assert adapter.client.get("/health").json() == {"status": "ok"}
         answer = kernel.post("interrupt", msg_id=request.msg_id).json()
-        assert answer["outcome"] == "signalled"
+        assert answer["outcome"] in ("signalled", "pending")  # a cell just begun is settling
         gate.touch()
         lines = kernel.read_until(is_over(request))
     messages = [line.message for line in lines if isinstance(line, LogMessage)]
