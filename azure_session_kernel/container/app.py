@@ -18,6 +18,7 @@ from ..azure_api.answers import refusal as _refusal
 from ..azure_api.executions import ExecutionRules, Executions
 from ..azure_api.outputs import MAX_STREAM_BYTES
 from ..wire import (
+    FRAMES,
     MAX_BODY_BYTES,
     MAX_READ_S,
     RESTART_REASONS,
@@ -170,6 +171,7 @@ async def _read(host: InterpreterHost, body: dict[str, Any]) -> Response:
         after,
         _number(body, "wait_s", MAX_READ_S),
         once=body.get("once") is True,
+        framed=body.get(FRAMES) is True,
     )
     return StreamingResponse(lines, media_type="application/x-ndjson")
 

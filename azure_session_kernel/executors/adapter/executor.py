@@ -21,6 +21,7 @@ from ...pool.client import PoolClient
 from ...pool.failures import OUR_SOURCE
 from ...pool.retry import FULL_S, PASSING, retry
 from ...wire import (
+    FRAMES,
     INTERRUPT_OUTCOMES,
     PROTOCOL_VERSION,
     REACTIONS,
@@ -88,6 +89,7 @@ class AdapterExecutor:
             boot=hello.boot,
             reader=self._id,
             after=max(0, after),
+            framed=FRAMES in hello.features,
         )
         return hello
 
