@@ -27,6 +27,8 @@ MOST_BYTES: Final = 1024 * 1024 * 1024
 #: Whether a message has left this process is asked of one in so many bytes.
 _MARK_BYTES: Final = 1024 * 1024
 _LOOK_S: Final = 0.02
+#: As a number: what enumerations make of it for each frame takes as long as the rest.
+_MORE: Final = int(zmq.SNDMORE)
 
 
 def send_now(stream: ZMQStream, frames: list[Any], *, copy: bool) -> None:
@@ -42,7 +44,10 @@ def send_now(stream: ZMQStream, frames: list[Any], *, copy: bool) -> None:
         return
     frames = stream.marked(frames) if isinstance(stream, IOPubStream) else frames
     try:
-        stream.socket.send_multipart(frames, copy=copy)
+        *first, last = frames
+        for frame in first:
+            stream.socket.send(frame, _MORE, copy=copy)
+        stream.socket.send(last, copy=copy)
     except zmq.ZMQError as error:
         log.error("a message was not sent: %s", error)
     stream._update_handler(zmq.POLLIN)  # type: ignore[no-untyped-call]

@@ -16,7 +16,6 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +31,9 @@ MOST_PARTS: Final = 1000
 
 #: The beginning of a line with parts has no more.
 BEGINNING_BYTES: Final = 12 * 1024
-_BEGINNING: Final = re.compile(rb'\{"n":([1-9][0-9]{0,17}),"sizes":\[([0-9,]{3,11000})\],')
+_BEGINNING: Final = re.compile(
+    rb'\{"n":([1-9][0-9]{0,17}),"sizes":\[((?:[0-9]{1,10},){1,%d}[0-9]{1,10})\],' % (MOST_PARTS - 1)
+)
 
 
 class _Headers(msgspec.Struct):
@@ -63,19 +64,25 @@ def fits(message: Message) -> bool:
 
 
 def parts_bytes(line: bytes) -> int | None:
-    """How much follows this line, and ends with a ``\\n``; None: nothing, it is a whole one.
-
-    :raises WireError: it begins as one with parts, and its sizes are none.
-    """
+    """How much follows this line, and ends with a ``\\n``; None: nothing, it is a whole one."""
     found = _BEGINNING.match(line)
-    return None if found is None else sum(_sizes(found))
+    return None if found is None else _bytes_behind(found)
 
 
-def _sizes(found: re.Match[bytes]) -> list[int]:
-    texts = found[2].split(b",")
-    if not 2 <= len(texts) <= MOST_PARTS or not all(0 < len(text) <= 10 for text in texts):
-        raise WireError("sizes of a message must be of two parts at least")
-    return list(map(int, texts))
+def _bytes_behind(found: re.Match[bytes]) -> int:
+    return sum(map(int, found[2].split(b",")))
+
+
+def end_of_entry(data: bytes, start: int) -> int | None:
+    """Where the message with parts that begins there ends, if it does so within ``data``; 0 if what
+    begins there is none. Of one that has not come whole, nothing is known.
+    """
+    found = _BEGINNING.match(data, start)
+    if found is None:
+        return 0
+    head = data.find(b"\n", found.end())
+    end = head + 1 + _bytes_behind(found)
+    return end if head > 0 and end < len(data) else None
 
 
 def entries(data: bytes) -> Iterator[bytes]:
@@ -84,7 +91,7 @@ def entries(data: bytes) -> Iterator[bytes]:
     while start < len(data):
         end = data.index(b"\n", start)
         if (found := _BEGINNING.match(data, start)) is not None:
-            end += sum(_sizes(found)) + 1
+            end += _bytes_behind(found) + 1
         yield data[start:end]
         start = end + 1
 
@@ -102,14 +109,16 @@ class Entry:
 
     def __init__(self, found: re.Match[bytes], data: bytes) -> None:
         """:raises WireError: it does not end where its sizes say."""
-        end = data.find(b"\n", found.end())
-        places = [end + 1]
-        for size in _sizes(found):
-            places.append(places[-1] + size)
-        if end < 0 or places[-1] != len(data):
+        start, end = found.end(), data.find(b"\n", found.end())
+        self.n, self.head = int(found[1]), b"{" + data[start:end]
+        self.parts = parts = list[bytes]()
+        start = end + 1
+        for size in found[2].split(b","):
+            stop = start + int(size)
+            parts.append(data[start:stop])
+            start = stop
+        if end < 0 or start != len(data):
             raise WireError("a message does not end where its sizes say")
-        self.n, self.head = int(found[1]), b"{" + data[found.end() : end]
-        self.parts = [data[start:stop] for start, stop in pairwise(places)]
 
 
 def entry_of(data: bytes) -> Entry | None:
@@ -131,20 +140,14 @@ def message_of(entry: Entry, size_bytes: int) -> Message:
         value = load_object(entry.head)
         channel = value.get("channel", "")
         header, parent = object_at(value, "header"), object_at(value, "parent_header")
-    message = Message(checked_channel(header, channel), header, {}, parent, size_bytes=size_bytes)
+    checked_channel(header, channel)
     metadata, content, *buffers = entry.parts
     try:
-        return Message(
-            channel,
-            header,
-            object_from(content),
-            parent,
-            object_from(metadata),
-            tuple(buffers),
-            size_bytes=size_bytes,
-        )
+        found = object_from(content), object_from(metadata)
     except BeyondDecoder as error:
-        raise ContentUnreadable(message, str(error)) from error
+        without = Message(channel, header, {}, parent, size_bytes=size_bytes)
+        raise ContentUnreadable(without, str(error)) from error
+    return Message(channel, header, found[0], parent, found[1], tuple(buffers), size_bytes)
 
 
 def line_around(

@@ -17,6 +17,8 @@ MAX_WHOLE: Final = 2**53 - 1
 #: Of an integer, beyond which Python's own reader refuses it (``sys.set_int_max_str_digits``).
 MAX_DIGITS: Final = 4300
 _MANY_DIGITS: Final = b"0" * (MAX_DIGITS + 1)
+_SAMPLED: Final = 400
+_SAMPLED_DIGITS: Final = b"0" * (MAX_DIGITS // _SAMPLED)
 _ALIKE: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _SYNTAX: Final = msgspec.json.Decoder(msgspec.Raw)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
@@ -107,8 +109,14 @@ def may_be_relayed(data: bytes) -> bool:
     """Whether valid JSON may go to a front end as it is: what its reader could not read is left to
     ``load`` and ``dump``.
     """
-    digits = data.translate(_ALIKE) if len(data) > MAX_DIGITS else b""
-    return _MANY_DIGITS not in digits and _is_utf8(data)
+    return not (len(data) > MAX_DIGITS and _has_many_digits(data)) and _is_utf8(data)
+
+
+def _has_many_digits(data: bytes) -> bool:
+    """Whether more than ``MAX_DIGITS`` follow each other; few texts need more than a sample."""
+    if _SAMPLED_DIGITS not in data[::_SAMPLED].translate(_ALIKE):
+        return False
+    return _MANY_DIGITS in data.translate(_ALIKE)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from .frames import BEGINNING_BYTES, parts_bytes
+from .frames import BEGINNING_BYTES, end_of_entry, parts_bytes
 from .json_text import WireError
 from .limits import MAX_LINE_BYTES
 
@@ -60,6 +60,12 @@ class LineSplitter:
         data, self._rest = self._rest + data, b""
         start = 0
         while start < len(data):
+            if not self._size and (end := end_of_entry(data, start)):  # the usual case, all at once
+                self._must_end(data, end)
+                if end - start <= self._max:
+                    yield data[start:end]
+                    start = end + 1
+                    continue
             if self._left:
                 stop = min(start + self._left, len(data))
                 self._left -= stop - start
@@ -67,8 +73,8 @@ class LineSplitter:
                 start = stop
                 continue
             end = data.find(b"\n", start)
-            if self._left == 0 and end != start:
-                raise WireError("a message does not end where its sizes say")
+            if self._left == 0:
+                self._must_end(data, start)
             self._keep(data, start, len(data) if end < 0 else end)
             if end < 0:
                 return
@@ -80,6 +86,11 @@ class LineSplitter:
             self._size, self._left, self._follows = 0, None, None
             if line and whole:
                 yield line
+
+    @staticmethod
+    def _must_end(data: bytes, end: int) -> None:
+        if data[end : end + 1] != b"\n":
+            raise WireError("a message does not end where its sizes say")
 
     def _has_parts(self, data: bytes, start: int) -> bool:
         """Whether the line that has ended is one with parts, which are bounded before they come."""
