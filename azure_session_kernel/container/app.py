@@ -23,7 +23,7 @@ from ..wire import (
     MAX_READ_S,
     RESTART_REASONS,
     WireError,
-    load,
+    load_body,
     word,
 )
 from .azure_routes.files import azure_file_routes
@@ -134,16 +134,13 @@ def _endpoint(host: InterpreterHost, handler: Handler) -> Callable[[Request], Aw
 
 
 async def _body(request: Request) -> dict[str, Any] | None:
-    """The JSON object of the body, or None when it is too large."""
+    """The JSON object of the body, and what is behind it; None when that is too large."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > _BODY_LIMIT:
             return None
-    value = load(data or b"{}")
-    if not isinstance(value, dict):
-        raise WireError("the body must be an object")
-    return value
+    return load_body(bytes(data))
 
 
 async def _health(_: Request) -> Response:

@@ -76,7 +76,7 @@ from .messages import (
     message_from_json,
     receivable,
 )
-from .parts import PartAssembler, split_body
+from .parts import BEHIND, PartAssembler, body_with, load_body, split_body
 from .words import (
     INTERRUPT_OUTCOMES,
     REACTIONS,
@@ -92,6 +92,7 @@ __all__ = [
     "ABORTS_WAITING",
     "AFTER",
     "ARGUMENT",
+    "BEHIND",
     "CHANNELS",
     "FOLDER",
     "FRAMES",
@@ -138,6 +139,7 @@ __all__ = [
     "WireError",
     "after_of",
     "as_lines",
+    "body_with",
     "decode_line",
     "dump",
     "encode_framed",
@@ -145,6 +147,7 @@ __all__ = [
     "entries",
     "hello_from_json",
     "load",
+    "load_body",
     "message_as_json",
     "message_from_json",
     "receivable",
