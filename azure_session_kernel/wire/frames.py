@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from typing import Any, Final
 
 import msgspec
@@ -103,22 +104,29 @@ def without_first(data: bytes, count: int) -> bytes:
 
 
 class Entry:
-    """One entry's pieces. :ivar n: its number. :ivar head: its line, without its beginning."""
+    """One message with its parts.
 
-    __slots__ = ("head", "n", "parts")
+    :ivar n: its number. :ivar head: its line, without its beginning. :ivar data: all of it.
+    """
+
+    __slots__ = ("_places", "data", "head", "n")
 
     def __init__(self, found: re.Match[bytes], data: bytes) -> None:
         """:raises WireError: it does not end where its sizes say."""
         start, end = found.end(), data.find(b"\n", found.end())
-        self.n, self.head = int(found[1]), b"{" + data[start:end]
-        self.parts = parts = list[bytes]()
-        start = end + 1
-        for size in found[2].split(b","):
-            stop = start + int(size)
-            parts.append(data[start:stop])
-            start = stop
-        if end < 0 or start != len(data):
+        self.n, self.data, self.head = int(found[1]), data, b"{" + data[start:end]
+        self._places = list(accumulate(map(int, found[2].split(b",")), initial=end + 1))
+        if end < 0 or self._places[-1] != len(data):
             raise WireError("a message does not end where its sizes say")
+
+    @property
+    def has_buffers(self) -> bool:
+        return len(self._places) > 3
+
+    @property
+    def parts(self) -> list[bytes]:
+        """Metadata, content, and each buffer. Each time they are made anew."""
+        return [self.data[start:stop] for start, stop in pairwise(self._places)]
 
 
 def entry_of(data: bytes) -> Entry | None:
@@ -141,9 +149,13 @@ def message_of(entry: Entry, size_bytes: int) -> Message:
         channel = value.get("channel", "")
         header, parent = object_at(value, "header"), object_at(value, "parent_header")
     checked_channel(header, channel)
-    metadata, content, *buffers = entry.parts
     try:
-        found = object_from(content), object_from(metadata)
+        # What is JSON from its beginning to its end is looked at before it is there twice.
+        checked = not entry.has_buffers
+        if checked and (reason := why_not(entry.data)):
+            raise BeyondDecoder(reason)
+        metadata, content, *buffers = entry.parts
+        found = object_from(content, checked=checked), object_from(metadata, checked=checked)
     except BeyondDecoder as error:
         without = Message(channel, header, {}, parent, size_bytes=size_bytes)
         raise ContentUnreadable(without, str(error)) from error

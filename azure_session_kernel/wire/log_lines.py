@@ -126,7 +126,7 @@ def _as_line(data: bytes, limit_bytes: int) -> bytes:
     entry = entry_of(data)
     if entry is None:
         return data + b"\n"
-    size = len(entry.head) + sum(map(len, entry.parts)) + sum(map(len, entry.parts[2:])) // 3
+    size = len(data) + sum(map(len, entry.parts[2:])) // 3
     line = as_line(entry) if size <= limit_bytes else b""
     if line and len(line) - 1 <= limit_bytes:
         return line

@@ -12,7 +12,7 @@ from .json_text import (
     BeyondDecoder,
     WireError,
     bytes_from_base64,
-    dump,
+    dump_plain,
     is_valid,
     load_object,
     may_be_relayed,
@@ -149,15 +149,16 @@ def undecoded(data: bytes) -> Undecoded | None:
 
 
 def object_from(
-    data: bytes, *, errors: str = "strict", any_text: bool = False
+    data: bytes, *, errors: str = "strict", any_text: bool = False, checked: bool = False
 ) -> Mapping[str, Any]:
     """Metadata or content: undecoded where it may be relayed, else as ``load_object`` reads it.
 
+    :param checked: ``why_not`` has been asked.
     :raises WireError: :raises BeyondDecoder:
     """
     if data == b"{}":
         return {}
-    if reason := why_not(data, any_text=any_text):
+    if not checked and (reason := why_not(data, any_text=any_text)):
         raise BeyondDecoder(reason)
     if is_valid(data) and (found := undecoded(data)) is not None:
         return found
@@ -170,7 +171,7 @@ def raw_of(part: Mapping[str, Any]) -> bytes:
 
 
 def as_json_bytes(part: Mapping[str, Any]) -> bytes:
-    return raw_of(part) or dump(dict(part))
+    return raw_of(part) or dump_plain(dict(part))
 
 
 def message_as_json(message: Message) -> dict[str, Any]:
