@@ -120,10 +120,10 @@ class LocalFrontEnd(FrontEnd):
     def publish(
         self,
         msg_type: str,
-        content: dict[str, Any] | bytes,
+        content: Mapping[str, Any] | bytes,
         parent_header: dict[str, Any] | None,
         *,
-        metadata: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> None:
         for place in self._places.values():
@@ -139,7 +139,7 @@ class LocalFrontEnd(FrontEnd):
     def send_reply(self, request: Request, reply: Message) -> None:
         self._send(request, request.channel, reply.msg_type, reply)
 
-    def ask(self, request: Request, content: dict[str, Any]) -> None:
+    def ask(self, request: Request, content: Mapping[str, Any]) -> None:
         self._send(request, "stdin", "input_request", Message("stdin", {}, content))
 
     def _send(self, request: Request, channel: str, msg_type: str, message: Message) -> None:
@@ -148,7 +148,7 @@ class LocalFrontEnd(FrontEnd):
             self._put(
                 place.channels[channel],
                 msg_type,
-                message.content,
+                message.raw or message.content,
                 request.message.header,
                 message.metadata,
                 message.buffers,

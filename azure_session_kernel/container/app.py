@@ -19,11 +19,12 @@ from ..azure_api.answers import refusal as _refusal
 from ..azure_api.executions import ExecutionRules, Executions
 from ..azure_api.outputs import MAX_STREAM_BYTES
 from ..wire import (
+    FRAMES,
     MAX_BODY_BYTES,
     MAX_READ_S,
     RESTART_REASONS,
     WireError,
-    load,
+    load_body,
     word,
 )
 from .azure_routes.files import azure_file_routes
@@ -146,7 +147,10 @@ class _Endpoint:
 
 
 async def _body(receive: Receive) -> dict[str, Any] | None:
-    """The JSON object of the body, or None when it is too large. :raises ClientDisconnect:"""
+    """The JSON object of the body, and what is behind it; None when that is too large.
+
+    :raises ClientDisconnect:
+    """
     data, more = bytearray(), True
     while more:
         message = await receive()
@@ -156,10 +160,7 @@ async def _body(receive: Receive) -> dict[str, Any] | None:
         more = message.get("more_body", False)
         if len(data) > _BODY_LIMIT:
             return None
-    value = load(data or b"{}")
-    if not isinstance(value, dict):
-        raise WireError("the body must be an object")
-    return value
+    return load_body(bytes(data))
 
 
 async def _health(_: Request) -> Response:
@@ -187,6 +188,7 @@ async def _read(host: InterpreterHost, body: dict[str, Any]) -> Response:
         after,
         _number(body, "wait_s", MAX_READ_S),
         once=body.get("once") is True,
+        framed=body.get(FRAMES) is True,
     )
     return StreamingResponse(lines, media_type="application/x-ndjson")
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from jupyter_client.session import DELIM
+
 from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
 from ..interpreter.packing import pack_exactly
@@ -26,7 +28,8 @@ from ..wire import (
     word,
 )
 from ..wire.composed import reply, status
-from ..wire.zmq_messages import ContentUnreadable, decode_frames
+from ..wire.messages import ContentUnreadable, raw_of
+from ..wire.zmq_messages import decode_frames
 from . import (
     ENVIRONMENT_REPLY,
     ENVIRONMENT_REQUEST,
@@ -318,18 +321,18 @@ class Boot:
             del self._delivered[next(iter(self._delivered))]
 
     def _frames(self, message: Message) -> list[bytes]:
+        """What has not been decoded on its way is sent as it came."""
+        pack = self._session.pack
         try:
-            frames = self._session.serialize(
-                {
-                    "header": message.header,
-                    "parent_header": message.parent_header,
-                    "metadata": message.metadata,
-                    "content": message.content,
-                }
-            )
+            parts = [
+                pack(message.header),
+                pack(message.parent_header),
+                raw_of(message.metadata) or pack(message.metadata),
+                raw_of(message.content) or pack(message.content),
+            ]
         except (TypeError, ValueError, RecursionError) as error:
             raise WireError(f"a message that can't be sent: {type(error).__name__}") from error
-        return [*frames, *message.buffers]
+        return [DELIM, self._session.sign(parts), *parts, *message.buffers]
 
     def _ask(self, channel: str, msg_type: str, content: dict[str, Any]) -> str:
         """A request of the adapter's own; its ``msg_id``. What it brings about stays here, see
@@ -371,9 +374,7 @@ class Boot:
         """Whatever the user's process sends, the channel must not fall silent."""
         self._heard_at = time.monotonic()
         try:
-            _, message = decode_frames(
-                self._session, channel, frames, self.log.most_bytes, raw=True
-            )
+            _, message = decode_frames(self._session, channel, frames, self.log.most_bytes)
         except ContentUnreadable as error:
             self._take_unreadable(error.message, frames, str(error))
             return

@@ -6,12 +6,24 @@ and forgotten, so what became of it is remembered: the repeat is not the first p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from starlette.responses import Response
 
 from ..azure_api.answers import json_answer
-from ..wire import SENDABLE, Message, PartAssembler, WireError, load, message_from_json
+from ..wire import (
+    BEHIND,
+    SENDABLE,
+    LineSplitter,
+    LogMessage,
+    Message,
+    PartAssembler,
+    WireError,
+    decode_line,
+    load_body,
+    message_from_json,
+)
 from .fields import items, text
 from .interpreter_host import InterpreterHost
 
@@ -44,17 +56,14 @@ class Deliveries:
             raise outcome
         if outcome is not None:
             return {"boot": boot, "accepted": [], "repeated": outcome}
-        whole = self._parts.add(part)
+        whole = self._parts.add(part, body[BEHIND])
         if whole is None:
             return {"boot": boot, "received": part["index"]}
         return self._finish(host, key, whole)
 
     def _finish(self, host: InterpreterHost, key: _Body, whole: bytes) -> dict[str, Any]:
         try:
-            body = load(whole)
-            if not isinstance(body, dict):
-                raise WireError("the body must be an object")
-            answer = _deliver(host, body)
+            answer = _deliver(host, load_body(whole))
         except WireError as error:
             self._remember(key, WireError(str(error)))
             raise
@@ -74,12 +83,24 @@ def _id(part: Any) -> str:
 
 
 def _deliver(host: InterpreterHost, body: dict[str, Any]) -> dict[str, Any]:
-    messages = [_sendable(item) for item in items(body, "messages")]
+    behind: bytes | None = body[BEHIND]
+    if behind is None:
+        messages = [message_from_json(item) for item in items(body, "messages")]
+    else:
+        messages = list(_framed(behind))
+    for message in messages:
+        if message.channel not in SENDABLE:
+            raise WireError(f"nothing can be sent on {message.channel}")
     return host.send(text(body, "boot"), text(body, "reader"), messages)
 
 
-def _sendable(item: Any) -> Message:
-    message = message_from_json(item)
-    if message.channel not in SENDABLE:
-        raise WireError(f"nothing can be sent on {message.channel}")
-    return message
+def _framed(data: bytes) -> Iterator[Message]:
+    """:raises WireError: something in it is no message, or not whole."""
+    splitter = LineSplitter()
+    for entry in splitter.feed(data):
+        line = decode_line(entry)
+        if not isinstance(line, LogMessage):
+            raise WireError("something that is sent is no message, or can't be decoded")
+        yield line.message
+    if not splitter.between_lines:
+        raise WireError("the last message is not whole")

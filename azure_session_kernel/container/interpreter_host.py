@@ -16,6 +16,7 @@ from .. import __version__
 from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
 from ..wire import (
+    FRAMES,
     MAX_READ_S,
     PIPELINING,
     PROTOCOL_VERSION,
@@ -49,6 +50,7 @@ FEATURES: Final = (
     "debugger",
     "subshells",
     PIPELINING,
+    FRAMES,
     "batches",
     "folder",
 )
@@ -335,16 +337,23 @@ class InterpreterHost:
         return {"boot": boot.id, "accepted": accepted, "repeated": repeated}
 
     def read(
-        self, boot_id: str, reader: str, after: int, wait_s: float, *, once: bool = False
+        self,
+        boot_id: str,
+        reader: str,
+        after: int,
+        wait_s: float,
+        *,
+        once: bool = False,
+        framed: bool = False,
     ) -> AsyncIterator[bytes]:
         """:raises BootMismatch: no log of that boot. :raises Superseded: not the claimant."""
         self._refuse_superseded(reader)
         if reader != self._reader:
             raise BootMismatch  # reading also tells the log what it may forget
         if self._boot is not None and self._boot.id == boot_id:
-            return self._boot.log.read(after, wait_s, once=once)
+            return self._boot.log.read(after, wait_s, once=once, framed=framed)
         if boot_id in self._ended:
-            return self._ended[boot_id].read(after, wait_s, once=once)
+            return self._ended[boot_id].read(after, wait_s, once=once, framed=framed)
         raise BootMismatch
 
     async def interrupt(self, boot_id: str, reader: str, msg_id: str | None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from ..common.within import within
 from ..pool.client import PoolClient
 from ..pool.retry import MAX_DELAY_S, delays
 from ..wire import (
+    FRAMES,
     BootEnded,
     EndOfRead,
     Gap,
@@ -80,9 +81,12 @@ class LogReader:
         boot: str,
         reader: str,
         after: int,
+        framed: bool = False,
     ) -> None:
+        """:param framed: the adapter sends messages as they are (``wire/frames.py``)."""
         self._client, self._events = client, context.events
         self._boot, self._reader, self._last = boot, reader, after
+        self._framed = framed
         self._busy, self._outage_s = context.busy, context.outage_s
         self._active_at = time.monotonic()
         self._wake = asyncio.Event()
@@ -228,6 +232,7 @@ class LogReader:
                 "after": self._last,
                 "wait_s": style.wait_s,
                 "once": style.once,
+                FRAMES: self._framed,
             }
         )
         stream = self._client.stream("/jupyter/read", body=body, idle_timeout_s=style.silence_s)

@@ -7,7 +7,7 @@ ZeroMQ's is in ``zmq_front_end.py``; kernels that share a process with their cli
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..wire import Message
@@ -33,10 +33,10 @@ class FrontEnd(ABC):
     def publish(
         self,
         msg_type: str,
-        content: dict[str, Any] | bytes,
+        content: Mapping[str, Any] | bytes,
         parent_header: dict[str, Any] | None,
         *,
-        metadata: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> None:
         """On IOPub, to every front end. :param content: as JSON where it is bytes."""
@@ -50,14 +50,14 @@ class FrontEnd(ABC):
         """To the front end that asked, on the channel on which it asked."""
 
     @abstractmethod
-    def ask(self, request: Request, content: dict[str, Any]) -> None:
+    def ask(self, request: Request, content: Mapping[str, Any]) -> None:
         """An ``input_request`` to the front end whose cell asks."""
 
     def pass_on(self, message: Message, parent_header: dict[str, Any] | None) -> None:
         """An output as the session sent it."""
         self.publish(
             message.msg_type,
-            message.raw or dict(message.content),
+            message.raw or message.content,
             parent_header,
             metadata=message.metadata,
             buffers=message.buffers,

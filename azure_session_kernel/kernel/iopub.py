@@ -27,6 +27,30 @@ MOST_BYTES: Final = 1024 * 1024 * 1024
 #: Whether a message has left this process is asked of one in so many bytes.
 _MARK_BYTES: Final = 1024 * 1024
 _LOOK_S: Final = 0.02
+#: As a number: what enumerations make of it for each frame takes as long as the rest.
+_MORE: Final = int(zmq.SNDMORE)
+
+
+def send_now(stream: ZMQStream, frames: list[Any], *, copy: bool) -> None:
+    """What a stream would do in a few turns of the event loop.
+
+    A socket of a kernel never makes its sender wait. Using it can take the event that would wake
+    its stream, so that is looked for here.
+    """
+    if stream.closed():
+        return
+    if stream.sending():  # what ipykernel itself answers is before it
+        stream.send_multipart(frames, copy=copy)
+        return
+    frames = stream.marked(frames) if isinstance(stream, IOPubStream) else frames
+    try:
+        *first, last = frames
+        for frame in first:
+            stream.socket.send(frame, _MORE, copy=copy)
+        stream.socket.send(last, copy=copy)
+    except zmq.ZMQError as error:
+        log.error("a message was not sent: %s", error)
+    stream._update_handler(zmq.POLLIN)  # type: ignore[no-untyped-call]
 
 
 class IOPubStream(ZMQStream):
@@ -45,7 +69,8 @@ class IOPubStream(ZMQStream):
         self._subscriptions[topic] += 1 if joins else -1
         return topic if joins and self._subscriptions[topic] == 1 else None
 
-    def send_multipart(self, msg: Sequence[Any], *args: Any, **options: Any) -> None:
+    def marked(self, msg: list[Any]) -> list[Any]:
+        """The same frames; of some messages it is known later whether they have left."""
         sizes = [memoryview(part).nbytes for part in msg]
         self._unmarked += sum(sizes)
         if self._unmarked >= _MARK_BYTES:
@@ -55,7 +80,10 @@ class IOPubStream(ZMQStream):
             assert frame.tracker is not None  # noqa: S101
             self._marks.append((frame.tracker, self._unmarked))
             msg[largest], self._unmarked = frame, 0
-        super().send_multipart(msg, *args, **options)
+        return msg
+
+    def send_multipart(self, msg: Sequence[Any], *args: Any, **options: Any) -> None:
+        super().send_multipart(self.marked(list(msg)), *args, **options)
 
     @property
     def waiting_bytes(self) -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict, deque
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from ..wire import LogMessage, Message, decode_line, encode_line
+from ..wire import Message
 from ..wire.json_text import is_whole
+from ..wire.messages import as_json_bytes, object_from
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class CellOutputs:
     def __init__(self, parent: str, number: int | None = None, title: str = "") -> None:
         self.parent, self.number, self.title = parent, number, title
         self.complete, self._clears = True, False
-        self._kept: deque[tuple[bytes, tuple[bytes, ...]]] = deque()
+        self._kept: deque[_Kept] = deque()
         self.size_bytes = _CELL_BYTES
 
     def __len__(self) -> int:
@@ -76,7 +77,7 @@ class CellOutputs:
     @property
     def messages(self) -> tuple[Message, ...]:
         """Without headers, except for the type."""
-        return tuple(_message(data, buffers) for data, buffers in self._kept)
+        return tuple(kept.message for kept in self._kept)
 
     def take(self, message: Message, limit_bytes: int) -> None:
         if message.msg_type == "clear_output":
@@ -99,16 +100,17 @@ class CellOutputs:
             self.complete = False
             return
         try:
-            data = _as_line(message)
+            parts = as_json_bytes(message.metadata), as_json_bytes(message.content)
         except (ValueError, RecursionError, MemoryError) as error:
             log.info("an output is not kept for %%session last: %s", type(error).__name__)
             self.complete = False
             return
-        self._kept.append((data, message.buffers))
-        self.size_bytes += _size(data, message.buffers)
+        kept = _Kept(message.msg_type, parts, message.buffers)
+        self._kept.append(kept)
+        self.size_bytes += kept.size_bytes
 
     def leave_out_oldest(self) -> None:
-        self.size_bytes -= _size(*self._kept.popleft())
+        self.size_bytes -= self._kept.popleft().size_bytes
         self.complete = False
 
 
@@ -187,17 +189,20 @@ class LastOutputs:
         return self.cells[-1].complete if self._cells else True
 
 
-def _size(data: bytes, buffers: tuple[bytes, ...]) -> int:
-    return _ENTRY_BYTES + len(data) + sum(map(len, buffers))
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """:ivar parts: metadata and content."""
 
+    msg_type: str
+    parts: tuple[bytes, bytes]
+    buffers: tuple[bytes, ...]
 
-def _as_line(message: Message) -> bytes:
-    header = {"msg_id": "last", "msg_type": message.msg_type}
-    kept = replace(message, channel="iopub", header=header, parent_header={}, buffers=())
-    return encode_line(LogMessage(1, kept))
+    @property
+    def size_bytes(self) -> int:
+        return _ENTRY_BYTES + sum(map(len, self.parts)) + sum(map(len, self.buffers))
 
-
-def _message(data: bytes, buffers: tuple[bytes, ...]) -> Message:
-    line = decode_line(data)
-    assert isinstance(line, LogMessage)  # noqa: S101
-    return replace(line.message, buffers=buffers)
+    @property
+    def message(self) -> Message:
+        metadata, content = map(object_from, self.parts)
+        header = {"msg_id": "last", "msg_type": self.msg_type}
+        return Message("iopub", header, content, {}, metadata, self.buffers)

@@ -115,7 +115,7 @@ class SessionMessages:
         request.has_asked = request.spoke = True
         if request.lines is None:
             try:
-                self._front.ask(request, dict(question.content))
+                self._front.ask(request, question.content)
             except Exception as error:
                 self._show(sentence(_not_passed_on(question, error)), question.parent_header)
                 self._inputs.answer_input(answer(question, _END_OF_FILE))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jupyter_client.session import Session
+import msgspec
+from jupyter_client.session import DELIM, Session
 from zmq.eventloop.zmqstream import ZMQStream
 
 from ..interpreter.packing import pack
 from ..wire import Message, WireError
+from ..wire.messages import raw_of
 from ..wire.zmq_messages import decode_frames
 from .front_end import FrontEnd
-from .iopub import IOPubStream
+from .iopub import IOPubStream, send_now
 from .requests import Request
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ class ZmqFrontEnd(FrontEnd):
     ) -> None:
         session.pack = pack
         self._session, self._iopub = session, iopub
+        self._parent: tuple[dict[str, Any] | None, bytes] = (None, b"{}")
         self._streams, self._ident = streams, ident
 
     def start(self, take: Callable[[Request], None]) -> None:
@@ -65,41 +68,74 @@ class ZmqFrontEnd(FrontEnd):
     def publish(
         self,
         msg_type: str,
-        content: dict[str, Any] | bytes,
+        content: Mapping[str, Any] | bytes,
         parent_header: dict[str, Any] | None,
         *,
-        metadata: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
         buffers: tuple[bytes, ...] = (),
     ) -> None:
-        self._session.send(
-            self._iopub,
-            msg_type,
-            content,  # type: ignore[arg-type]  # bytes are relayed as they are
-            parent=parent_header,
-            ident=f"kernel.{self._ident}.{msg_type}".encode(),
-            buffers=list(buffers) or None,
-            metadata=metadata,
-        )
+        topic = f"kernel.{self._ident}.{msg_type}".encode()
+        self._send(self._iopub, [topic], msg_type, content, parent_header, metadata, buffers)
 
     async def drained(self) -> None:
         await self._iopub.drained()
 
     def send_reply(self, request: Request, reply: Message) -> None:
-        self._session.send(
-            self._streams[request.channel],
-            reply.msg_type,
-            dict(reply.content),
-            parent=request.message.header,
-            ident=request.idents,
-            metadata=reply.metadata,
-            buffers=list(reply.buffers) or None,
-        )
+        content = reply.raw or reply.content
+        self._answer(request, request.channel, reply.msg_type, content, reply)
 
-    def ask(self, request: Request, content: dict[str, Any]) -> None:
-        self._session.send(
-            self._streams["stdin"],
-            "input_request",
-            content,
-            parent=request.message.header,
-            ident=request.idents,
-        )
+    def ask(self, request: Request, content: Mapping[str, Any]) -> None:
+        self._answer(request, "stdin", "input_request", content)
+
+    def _answer(
+        self,
+        request: Request,
+        channel: str,
+        msg_type: str,
+        content: Mapping[str, Any] | bytes,
+        reply: Message | None = None,
+    ) -> None:
+        stream, parent = self._streams[channel], request.message.header
+        metadata, buffers = (reply.metadata, reply.buffers) if reply is not None else (None, ())
+        self._send(stream, request.idents, msg_type, content, parent, metadata, buffers)
+
+    def _send(
+        self,
+        stream: ZMQStream,
+        idents: list[bytes],
+        msg_type: str,
+        content: Mapping[str, Any] | bytes,
+        parent: dict[str, Any] | None,
+        metadata: Mapping[str, Any] | None,
+        buffers: tuple[bytes, ...],
+    ) -> None:
+        """As ``Session.send``, which packs every part anew and lets the event loop send it.
+
+        :raises Exception: it can't be packed.
+        """
+        session = self._session
+        if session.adapt_version or session.debug:
+            told = dict(content) if not isinstance(content, bytes) else content
+            session.send(stream, msg_type, told, parent, idents, list(buffers), metadata=metadata)  # type: ignore[arg-type]
+            return
+        parts = [
+            self._header(msg_type),
+            self._packed_parent(parent),
+            (raw_of(metadata) or pack(dict(metadata))) if metadata else b"{}",
+            content if isinstance(content, bytes) else raw_of(content) or pack(dict(content)),
+        ]
+        frames = [*idents, DELIM, session.sign(parts), *parts, *buffers]
+        send_now(stream, frames, copy=max(map(len, frames)) < session.copy_threshold)
+
+    def _header(self, msg_type: str) -> bytes:
+        header = self._session.msg_header(msg_type)
+        try:
+            return msgspec.json.encode(header)
+        except ValueError:  # half a character in the user's name
+            return pack(header)
+
+    def _packed_parent(self, header: dict[str, Any] | None) -> bytes:
+        """Many messages after each other have the same."""
+        if header is not self._parent[0]:
+            self._parent = header, pack(header or {})
+        return self._parent[1]

@@ -56,7 +56,7 @@ class ZmqKernel(Kernel):
     async def _answer(self, request: Request) -> None:
         """Shutdown and connect are the base class's; it answers the parent that is set."""
         control = request.channel == "control"
-        raw = {"header": request.message.header, "content": request.message.content}
+        raw = {"header": request.message.header, "content": dict(request.message.content)}
         self.set_parent(request.idents, raw, channel=request.channel)  # type: ignore[no-untyped-call]
         handlers = self.control_handlers if control else self.shell_handlers
         stream = self.control_stream if control else self.shell_stream

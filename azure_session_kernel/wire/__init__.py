@@ -1,4 +1,4 @@
-"""Wire protocol v1: Jupyter messages over HTTP, as pure data. No I/O here.
+"""Wire protocol: Jupyter messages over HTTP, as pure data. No I/O here.
 
 Theory of operation
 -------------------
@@ -18,13 +18,16 @@ out of one numbered *log* per boot, read as newline-delimited JSON by ``POST /ju
 4. Numbers start at 1 in each boot and have no holes. A reader that has seen N asks for ``after=N``,
    which also tells the adapter that it may forget everything up to N. A numbered line begins with
    its number.
-5. Whatever comes from the other end is untrusted: each decoder checks types and sizes and raises
+5. Between ends that both know how (``frames.py``), a message is a line with its headers, and behind
+   it the bytes of its other parts, buffers too. One splitter reads both forms.
+6. Whatever comes from the other end is untrusted: each decoder checks types and sizes and raises
    ``WireError`` and nothing else.
 """
 
 from __future__ import annotations
 
 from .after import ABORTS_WAITING, AFTER, PIPELINING, After, after_of
+from .frames import FRAMES, entries, without_first
 from .hello import (
     ARGUMENT,
     FOLDER,
@@ -59,7 +62,9 @@ from .log_lines import (
     LogMessage,
     Oversized,
     Superseded,
+    as_lines,
     decode_line,
+    encode_framed,
     encode_line,
 )
 from .messages import (
@@ -71,7 +76,7 @@ from .messages import (
     message_from_json,
     receivable,
 )
-from .parts import PartAssembler, split_body
+from .parts import BEHIND, PartAssembler, body_with, load_body, split_body
 from .words import (
     INTERRUPT_OUTCOMES,
     REACTIONS,
@@ -87,8 +92,10 @@ __all__ = [
     "ABORTS_WAITING",
     "AFTER",
     "ARGUMENT",
+    "BEHIND",
     "CHANNELS",
     "FOLDER",
+    "FRAMES",
     "INTERRUPT_OUTCOMES",
     "JUPYTER_PROTOCOL",
     "KEEPALIVE_S",
@@ -131,14 +138,20 @@ __all__ = [
     "Superseded",
     "WireError",
     "after_of",
+    "as_lines",
+    "body_with",
     "decode_line",
     "dump",
+    "encode_framed",
     "encode_line",
+    "entries",
     "hello_from_json",
     "load",
+    "load_body",
     "message_as_json",
     "message_from_json",
     "receivable",
     "split_body",
+    "without_first",
     "word",
 ]

@@ -38,9 +38,11 @@ def why_not(data: bytes, *, any_text: bool = False) -> str:
     """
     if len(data) <= 2 * MAX_DEPTH:
         return ""
-    marks = data.translate(None, _NO_MARK)
-    may_be_deep = marks.count(b"[") + marks.count(b"{") > MAX_DEPTH
+    may_be_deep = data.count(b"[") + data.count(b"{") > MAX_DEPTH
     may_be_large = len(data) * _MOST_PER_BYTE > MAX_DECODED_BYTES
+    if not (may_be_deep or may_be_large):
+        return ""
+    marks = data.translate(None, _NO_MARK)
     around = (_width(data) - 1) * len(data) if may_be_large and not any_text else 0
     if may_be_large and around + _values(marks, marks.count(b'"') // 2) <= MAX_DECODED_BYTES:
         may_be_large = False  # even if nothing of that were inside of a string

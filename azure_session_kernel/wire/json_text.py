@@ -17,8 +17,12 @@ MAX_WHOLE: Final = 2**53 - 1
 #: Of an integer, beyond which Python's own reader refuses it (``sys.set_int_max_str_digits``).
 MAX_DIGITS: Final = 4300
 _MANY_DIGITS: Final = b"0" * (MAX_DIGITS + 1)
+_SAMPLED: Final = 400
+_SAMPLED_DIGITS: Final = b"0" * (MAX_DIGITS // _SAMPLED)
 _ALIKE: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _SYNTAX: Final = msgspec.json.Decoder(msgspec.Raw)
+_OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
+_DUMPS: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class WireError(ValueError):
@@ -32,9 +36,18 @@ class BeyondDecoder(WireError):
 def dump(value: Any) -> bytes:
     """Compact JSON in UTF-8. Lone surrogates (legal in Python strings) stay as escapes."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return _DUMPS(value).encode()
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":")).encode()
+
+
+def dump_plain(value: dict[str, Any]) -> bytes:
+    """``dump`` of what was JSON before, in a tenth of the time."""
+    try:
+        data = msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return dump(value)
+    return dump(value) if b"null" in data else data  # which may have been a NaN
 
 
 def load(
@@ -71,6 +84,16 @@ def load_object(data: bytes, *, errors: str = "strict", any_text: bool = False) 
     return value
 
 
+def read_object(data: bytes, *, errors: str = "strict", any_text: bool = False) -> dict[str, Any]:
+    """``load_object``, in less time where everything is as usual."""
+    if reason := why_not(data, any_text=any_text):
+        raise BeyondDecoder(reason)
+    try:
+        return _OBJECT.decode(data)
+    except (ValueError, RecursionError, MemoryError):
+        return load_object(data, errors=errors, any_text=any_text)
+
+
 def is_valid(data: bytes) -> bool:
     """Whether this is JSON. Nothing is made of it, so it takes a thousandth of the time and none of
     the memory of ``load``.
@@ -83,11 +106,17 @@ def is_valid(data: bytes) -> bool:
 
 
 def may_be_relayed(data: bytes) -> bool:
-    """Whether valid JSON may go to a front end as it is: what its reader could not read, and a
-    line's end, are left to ``load`` and ``dump``.
+    """Whether valid JSON may go to a front end as it is: what its reader could not read is left to
+    ``load`` and ``dump``.
     """
-    digits = data.translate(_ALIKE) if len(data) > MAX_DIGITS else b""
-    return b"\n" not in data and _MANY_DIGITS not in digits and _is_utf8(data)
+    return not (len(data) > MAX_DIGITS and _has_many_digits(data)) and _is_utf8(data)
+
+
+def _has_many_digits(data: bytes) -> bool:
+    """Whether more than ``MAX_DIGITS`` follow each other; few texts need more than a sample."""
+    if _SAMPLED_DIGITS not in data[::_SAMPLED].translate(_ALIKE):
+        return False
+    return _MANY_DIGITS in data.translate(_ALIKE)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from .decoded_size import why_not
+from .frames import Entry, as_line, encode_entry, entries, entry_of, fits, line_around, message_of
 from .json_text import (
     BeyondDecoder,
     WireError,
     dump,
+    dump_plain,
     load,
     object_at,
     short_text,
 )
 from .limits import MAX_LINE_BYTES
 from .messages import (
-    DISPLAYS,
+    ContentUnreadable,
     Message,
+    as_json_bytes,
     checked_channel,
-    message_as_json,
     message_from_json,
     undecoded,
 )
@@ -97,17 +99,48 @@ LogLine = LogMessage | BootEnded | Gap | Oversized | KeepAlive | EndOfRead | Sup
 
 def encode_line(line: LogLine) -> bytes:
     """One log line with its newline."""
-    if isinstance(line, LogMessage) and (raw := line.message.raw):
-        without = replace(line, message=replace(line.message, content={}))
-        around = dump(_line_as_json(without)).removesuffix(b"{}}")  # the content comes last
-        return b"".join((around, raw, b"}\n"))
+    if isinstance(line, LogMessage):
+        message = line.message
+        head = {
+            "n": line.n,
+            "channel": message.channel,
+            "header": message.header,
+            "parent_header": message.parent_header,
+        }
+        parts = as_json_bytes(message.metadata), as_json_bytes(message.content)
+        return line_around(dump_plain(head), *parts, message.buffers)
     return dump(_line_as_json(line)) + b"\n"
 
 
-def _line_as_json(line: LogLine) -> dict[str, Any]:
+def encode_framed(line: LogMessage) -> bytes:
+    """The same with its parts as they are (``frames.py``), if it is not of too many."""
+    return encode_entry(line.n, line.message) if fits(line.message) else encode_line(line)
+
+
+def as_lines(data: bytes, limit_bytes: int = MAX_LINE_BYTES) -> bytes:
+    """A log that is written here, for who knows ordinary lines only. One too large is named."""
+    return b"".join([_as_line(one, limit_bytes) for one in entries(data)])
+
+
+def _as_line(data: bytes, limit_bytes: int) -> bytes:
+    entry = entry_of(data)
+    if entry is None:
+        return data + b"\n"
+    size = len(data) + sum(map(len, entry.parts[2:])) // 3
+    line = as_line(entry) if size <= limit_bytes else b""
+    if line and len(line) - 1 <= limit_bytes:
+        return line
+    of = message_of(entry, len(data))
+    size = max(size, len(line) - 1)
+    return encode_line(
+        Oversized(entry.n, of.parent_header, of.channel, of.msg_type, size, limit_bytes)
+    )
+
+
+def _line_as_json(
+    line: BootEnded | Gap | Oversized | KeepAlive | EndOfRead | Superseded,
+) -> dict[str, Any]:
     match line:
-        case LogMessage(n, message):
-            return {"n": n, **message_as_json(message)}
         case BootEnded(n, reason, cause):
             return {"n": n, "event": "ended", "reason": reason, "cause": cause}
         case Gap(n, parent_header, name, missing):
@@ -163,7 +196,6 @@ class _MessageLine(msgspec.Struct):
 
 
 _MESSAGE_LINE: Final = msgspec.json.Decoder(_MessageLine)
-_CONTENT: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def _message_line(data: bytes) -> LogMessage | None:
@@ -173,14 +205,10 @@ def _message_line(data: bytes) -> LogMessage | None:
         if line.n < 1 or line.event is not None:
             return None
         checked_channel(line.header, line.channel)
-        content: Mapping[str, Any] | None
-        if line.channel == "iopub" and line.header["msg_type"] in DISPLAYS:
-            content = undecoded(bytes(line.content))
-        else:
-            content = _CONTENT.decode(line.content)
+        content = undecoded(bytes(line.content))
         if content is None:
             return None
-    except (msgspec.DecodeError, WireError, RecursionError, MemoryError):
+    except (ValueError, RecursionError, MemoryError):
         return None
     message = Message(
         line.channel,
@@ -195,10 +223,12 @@ def _message_line(data: bytes) -> LogMessage | None:
 
 
 def decode_line(data: bytes) -> LogLine:
-    """One line without its newline.
+    """One line, or a message with its parts, without its newline.
 
     :raises WireError: when it is not a log line of protocol v1.
     """
+    if (entry := entry_of(data)) is not None:
+        return _framed(entry, len(data))
     if reason := why_not(data):
         return _in_place_of(data, reason)
     if (line := _message_line(data)) is not None:
@@ -223,6 +253,15 @@ def decode_line(data: bytes) -> LogLine:
     if event is not None:
         raise WireError("an unknown event")
     return LogMessage(n, message_from_json(value, len(data)))
+
+
+def _framed(entry: Entry, size: int) -> LogMessage | Oversized:
+    try:
+        return LogMessage(entry.n, message_of(entry, size))
+    except ContentUnreadable as error:
+        of, reason = error.message, str(error)
+    name = of.msg_type
+    return Oversized(entry.n, of.parent_header, of.channel, name, size, MAX_LINE_BYTES, reason)
 
 
 def _in_place_of(data: bytes, reason: str) -> Oversized:

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .json_text import WireError, bytes_from_base64, load_object, may_be_relayed, object_at
+from .decoded_size import why_not
+from .json_text import (
+    BeyondDecoder,
+    WireError,
+    bytes_from_base64,
+    dump_plain,
+    is_valid,
+    load_object,
+    may_be_relayed,
+    object_at,
+    read_object,
+)
 
 CHANNELS: Final = frozenset({"shell", "control", "stdin", "iopub"})
 #: Channels that a kernel may send on.
@@ -25,8 +36,6 @@ _REPLIES: Final = frozenset(
         "connect_reply",
     }
 )
-#: Of these nobody on the way looks into the content, so it travels as the JSON that it came as.
-DISPLAYS: Final = frozenset({"display_data", "update_display_data", "execute_result"})
 #: Message types of the Jupyter spec (protocol 5.5) that a session may send, by channel. The control
 #: channel takes all requests of the shell channel, and some of its own.
 RECEIVABLE: Final[Mapping[str, frozenset[str]]] = {
@@ -61,8 +70,19 @@ RECEIVABLE: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+class ContentUnreadable(WireError):
+    """A message's metadata or content. :ivar message: without them."""
+
+    def __init__(self, message: Message, reason: str) -> None:
+        super().__init__(reason)
+        self.message = message
+
+
 class Undecoded(Mapping[str, Any]):
-    """An object that is decoded when somebody looks into it. :param raw: valid JSON of it."""
+    """An object that is decoded when somebody looks into it.
+
+    :param raw: JSON of it that may be relayed, and decoded.
+    """
 
     __slots__ = ("_value", "raw")
 
@@ -72,7 +92,7 @@ class Undecoded(Mapping[str, Any]):
 
     def _decoded(self) -> dict[str, Any]:
         if self._value is None:
-            self._value = load_object(self.raw)
+            self._value = read_object(self.raw, any_text=True)
         return self._value
 
     def __getitem__(self, key: str) -> Any:
@@ -83,6 +103,9 @@ class Undecoded(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._decoded())
+
+    def __repr__(self) -> str:
+        return repr(self._decoded())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +119,7 @@ class Message:
     header: dict[str, Any]
     content: Mapping[str, Any]
     parent_header: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     buffers: tuple[bytes, ...] = ()
     size_bytes: int = field(default=0, compare=False)
 
@@ -114,15 +137,41 @@ class Message:
 
     @property
     def raw(self) -> bytes:
-        """Its content in one line of JSON, where nobody has had to decode it; b"" elsewhere."""
-        return self.content.raw if isinstance(self.content, Undecoded) else b""
+        """Its content as the JSON that it came as, where that may be relayed; b"" elsewhere."""
+        return raw_of(self.content)
 
 
 def undecoded(data: bytes) -> Undecoded | None:
-    """:param data: valid JSON. None where it is no object, begins with a blank, or may not be
-    relayed as it is.
+    """:param data: valid JSON that ``why_not`` lets pass. None where it is no object, begins with a
+    blank, or may not be relayed as it is.
     """
     return Undecoded(data) if data[:1] == b"{" and may_be_relayed(data) else None
+
+
+def object_from(
+    data: bytes, *, errors: str = "strict", any_text: bool = False, checked: bool = False
+) -> Mapping[str, Any]:
+    """Metadata or content: undecoded where it may be relayed, else as ``load_object`` reads it.
+
+    :param checked: ``why_not`` has been asked.
+    :raises WireError: :raises BeyondDecoder:
+    """
+    if data == b"{}":
+        return {}
+    if not checked and (reason := why_not(data, any_text=any_text)):
+        raise BeyondDecoder(reason)
+    if is_valid(data) and (found := undecoded(data)) is not None:
+        return found
+    return load_object(data, errors=errors, any_text=any_text)
+
+
+def raw_of(part: Mapping[str, Any]) -> bytes:
+    """Metadata or content as the JSON that it came as, where that may be relayed; b"" elsewhere."""
+    return part.raw if isinstance(part, Undecoded) else b""
+
+
+def as_json_bytes(part: Mapping[str, Any]) -> bytes:
+    return raw_of(part) or dump_plain(dict(part))
 
 
 def message_as_json(message: Message) -> dict[str, Any]:
@@ -130,7 +179,7 @@ def message_as_json(message: Message) -> dict[str, Any]:
         "channel": message.channel,
         "header": message.header,
         "parent_header": message.parent_header,
-        "metadata": message.metadata,
+        "metadata": dict(message.metadata),
         "buffers": [base64.b64encode(buffer).decode("ascii") for buffer in message.buffers],
         "content": dict(message.content),
     }

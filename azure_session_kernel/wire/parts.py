@@ -1,16 +1,43 @@
-"""A body that is too long for one request, in numbered parts."""
+"""Bodies of requests: JSON, or a line of it with other bytes behind; and parts of too long ones."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
-from .json_text import WireError, bytes_from_base64, dump
+from .json_text import WireError, bytes_from_base64, dump, load
 from .limits import MAX_ASSEMBLED_BYTES, MAX_BODY_BYTES, PART_BYTES
 
+#: The first member of a line of JSON behind which there is more, and under which it is found.
+BEHIND: Final = "behind"
+_BEGINNING: Final = b'{"behind":'
 
-def split_body(body: bytes, part_id: str, boot: str, reader: str) -> Iterator[bytes]:
+
+def body_with(behind: bytes, **head: Any) -> bytes:
+    """A line of JSON, and as many bytes behind it as it says."""
+    return dump({BEHIND: len(behind), **head}) + b"\n" + behind
+
+
+def load_body(data: bytes) -> dict[str, Any]:
+    """What ``body_with`` has made, with these bytes at ``BEHIND``; or an object of JSON, with none.
+
+    :raises WireError: it is neither.
+    """
+    behind = None
+    if data.startswith(_BEGINNING):
+        data, _, behind = data.partition(b"\n")
+    value = load(data or b"{}")
+    if not isinstance(value, dict):
+        raise WireError("the body must be an object")
+    if behind is not None and value.get(BEHIND) != len(behind):
+        raise WireError("a body does not have as many bytes as it says")
+    return {**value, BEHIND: behind}
+
+
+def split_body(
+    body: bytes, part_id: str, boot: str, reader: str, *, framed: bool = False
+) -> Iterator[bytes]:
     """The bodies of the requests that carry ``body``: itself, or numbered parts of it.
 
     ``b'{"boot": …}'`` of 1 MiB at most comes back as it is. A larger one, of 1.2 MiB, becomes three
@@ -19,6 +46,7 @@ def split_body(body: bytes, part_id: str, boot: str, reader: str) -> Iterator[by
         {"boot": "b-1", "reader": "r-1", "part": {"id": "p-1", "index": 0, "count": 3, "data": "…"}}
 
     :param part_id: any text that no other body of this reader has.
+    :param framed: each part behind a line of JSON, as ``body_with`` does it, without ``data``.
     """
     if len(body) <= MAX_BODY_BYTES:
         yield body
@@ -26,13 +54,12 @@ def split_body(body: bytes, part_id: str, boot: str, reader: str) -> Iterator[by
     count = -(-len(body) // PART_BYTES)
     for index in range(count):
         data = body[index * PART_BYTES : (index + 1) * PART_BYTES]
-        part = {
-            "id": part_id,
-            "index": index,
-            "count": count,
-            "data": base64.b64encode(data).decode("ascii"),
-        }
-        yield dump({"boot": boot, "reader": reader, "part": part})
+        part: dict[str, Any] = {"id": part_id, "index": index, "count": count}
+        if framed:
+            yield body_with(data, boot=boot, reader=reader, part=part)
+        else:
+            part["data"] = base64.b64encode(data).decode("ascii")
+            yield dump({"boot": boot, "reader": reader, "part": part})
 
 
 class PartAssembler:
@@ -42,9 +69,10 @@ class PartAssembler:
         self._bodies: dict[str, tuple[int, dict[int, bytes]]] = {}
         self._max = max_bytes
 
-    def add(self, part: Any) -> bytes | None:
+    def add(self, part: Any, data: bytes | None = None) -> bytes | None:
         """The whole body once its last missing part is in, else None.
 
+        :param data: of the part; None: it is in it, as base64.
         :raises WireError: a malformed part, or a body that outgrows the limit.
         """
         if not isinstance(part, dict):
@@ -54,7 +82,8 @@ class PartAssembler:
             raise WireError("a part needs id, index and count")
         if not 0 <= index < count or count * PART_BYTES > self._max + PART_BYTES:
             raise WireError("a part's index or count is out of range")
-        (data,) = bytes_from_base64([part.get("data")])
+        if data is None:
+            (data,) = bytes_from_base64([part.get("data")])
         if not 0 < len(data) <= PART_BYTES:
             raise WireError("a part is empty or too large")
         known_count, parts = self._bodies.setdefault(part_id, (count, {}))

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import psutil  # type: ignore[import-untyped,unused-ignore]
 
 from azure_session_kernel.container.running import SETTLE_S
 from azure_session_kernel.wire import (
+    FRAMES,
     BootEnded,
     Hello,
     LineSplitter,
@@ -27,10 +28,13 @@ from azure_session_kernel.wire import (
     LogMessage,
     Message,
     Oversized,
+    body_with,
     decode_line,
     dump,
+    encode_framed,
     hello_from_json,
     message_as_json,
+    split_body,
 )
 
 from ..conftest import NO_TLS
@@ -171,12 +175,19 @@ def _start(
 
 @dataclass
 class Kernel:
-    """A client that has claimed the session and remembers how far it has read."""
+    """A client that has claimed the session and remembers how far it has read.
+
+    :ivar framed: it sends and reads messages with their parts as they are.
+    :ivar sent_bytes, read_bytes: in bodies, both ways.
+    """
 
     adapter: AdapterProcess
     reader: str = field(default_factory=lambda: f"r-{new_id()}")
     boot: str = ""
     after: int = 0
+    framed: bool = False
+    sent_bytes: int = 0
+    read_bytes: int = 0
 
     def hello(self, wait_s: float = 30) -> Hello:
         """Claim the session; go on in the log of the running boot."""
@@ -191,18 +202,32 @@ class Kernel:
         return self.adapter.post(call, {"boot": self.boot, "reader": self.reader, **body})
 
     def send(self, *messages: Message) -> dict[str, Any]:
+        if self.framed:
+            return self._send_framed(messages)
         answer = self.post("send", messages=[message_as_json(m) for m in messages])
         assert answer.status_code == 200, answer.text
+        value: dict[str, Any] = answer.json()
+        return value
+
+    def _send_framed(self, messages: Sequence[Message]) -> dict[str, Any]:
+        behind = b"".join(encode_framed(LogMessage(*one)) for one in enumerate(messages, 1))
+        body = body_with(behind, boot=self.boot, reader=self.reader)
+        for part in split_body(body, new_id(), self.boot, self.reader, framed=True):
+            self.sent_bytes += len(part)
+            answer = self.adapter.client.post("/jupyter/send", content=part)
+            assert answer.status_code == 200, answer.text
         value: dict[str, Any] = answer.json()
         return value
 
     def read(self, wait_s: float = 20) -> Iterator[LogLine]:
         """The lines of one read; leaving the loop cuts the connection."""
         body = {"boot": self.boot, "reader": self.reader, "after": self.after, "wait_s": wait_s}
+        body[FRAMES] = self.framed
         splitter = LineSplitter()
         with self.adapter.client.stream("POST", "/jupyter/read", json=body) as answer:
             assert answer.status_code == 200, answer.read()
             for chunk in answer.iter_raw():
+                self.read_bytes += len(chunk)
                 for data in splitter.feed(chunk):
                     line = decode_line(data)
                     n = getattr(line, "n", None)

@@ -10,6 +10,8 @@ import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,10 @@ from azure_session_kernel.wire import (
     Oversized,
     Superseded,
     decode_line,
+    encode_framed,
     encode_line,
 )
+from azure_session_kernel.wire.frames import MOST_PARTS
 
 from .test_stream_merger import joined_runs, other, stream
 
@@ -41,13 +45,20 @@ NewLog = Callable[..., MessageLog]
 PROC = Path("/proc/self/fd")
 
 
+@pytest.fixture(params=[False, True], ids=["lines", "framed"])
+def framed(request: pytest.FixtureRequest) -> bool:
+    """Whether logs are read as they are kept, or as ordinary lines."""
+    return bool(request.param)
+
+
 @pytest.fixture
-def new_log() -> Iterator[NewLog]:
+def new_log(framed: bool) -> Iterator[NewLog]:
     """Makes logs, and closes them."""
     with contextlib.ExitStack() as stack:
 
         def new(**bounds: Any) -> MessageLog:
             log = MessageLog(**bounds)
+            log.read = partial(log.read, framed=framed)  # type: ignore[method-assign]
             stack.callback(log.close)
             return log
 
@@ -378,7 +389,7 @@ def reply(label: str, size: int = 10) -> Message:
 
 def line_bytes(message: Message) -> int:
     """With a number of one digit."""
-    return len(encode_line(LogMessage(1, message))) - 1
+    return len(encode_framed(LogMessage(1, message))) - 1
 
 
 def idle(label: str) -> Message:
@@ -508,19 +519,43 @@ async def test_a_message_too_large_for_a_line_is_replaced_by_its_size(new_log: N
     found = await lines(log)
     assert numbers(found) == [1, 2, 3, 4]
     assert messages(found) == [sent[0], sent[3]]
-    size = len(encode_line(LogMessage(2, sent[1]))) - 1
+    size = len(encode_framed(LogMessage(2, sent[1]))) - 1
     parent = {"msg_id": "cell"}
     assert found[1] == Oversized(2, parent, "iopub", "display_data", size, 2000)
     assert isinstance(found[2], Oversized)
     assert (found[2].channel, found[2].msg_type) == ("shell", "execute_reply")
 
 
-async def test_a_line_of_just_the_limit_is_kept(new_log: NewLog) -> None:
-    size = len(encode_line(LogMessage(1, other("a")))) - 1
+async def test_a_line_of_just_the_limit_is_kept(new_log: NewLog, framed: bool) -> None:
+    size = len((encode_framed if framed else encode_line)(LogMessage(1, other("a")))) - 1
     for bound, kept in ((size, 1), (size - 1, 0)):
         log = new_log(line_bytes=bound)
         log.append(other("a"))
         assert len(messages(await lines(log))) == kept
+
+
+async def test_buffers_that_fit_as_they_are_and_not_in_base64_are_named_in_a_line(
+    new_log: NewLog, framed: bool
+) -> None:
+    log = new_log(line_bytes=10_000)
+    sent = [replace(other("a"), buffers=(b"x" * 9000,)), other("b")]
+    for message in sent:
+        log.append(message)
+    found = await lines(log)
+    assert messages(found) == (sent if framed else sent[1:])
+    if not framed:
+        size = len(encode_line(LogMessage(1, sent[0]))) - 1
+        assert isinstance(found[0], Oversized)
+        assert (found[0].n, found[0].msg_type, found[0].limit_bytes) == (1, "display_data", 10_000)
+        assert abs(found[0].size_bytes - size) < 100
+
+
+async def test_a_message_of_very_many_buffers_arrives(new_log: NewLog) -> None:
+    log = new_log()
+    sent = [replace(other(str(n)), buffers=(b"x",) * n) for n in (MOST_PARTS - 2, MOST_PARTS - 1)]
+    for message in sent:
+        log.append(message)
+    assert messages(await lines(log)) == sent
 
 
 async def test_a_text_too_large_for_a_line_comes_in_pieces(new_log: NewLog) -> None:

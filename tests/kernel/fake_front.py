@@ -171,6 +171,17 @@ def line(n: Any, msg_type: str, parent: str, *, channel: str = "iopub", **conten
     ).encode()
 
 
+def framed(line: bytes, value: bytes = b'"?"') -> bytes:
+    """The same message with its parts as they are. :param value: in place of ``"?"`` in it."""
+    message = json.loads(line)
+    metadata = json.dumps(message["metadata"]).encode()
+    content = json.dumps(message["content"]).encode().replace(b'"?"', value, 1)
+    sizes = f"[{len(metadata)},{len(content)}]".encode()
+    rest = {name: message[name] for name in ("channel", "header", "parent_header")}
+    head = json.dumps(rest).encode().removeprefix(b"{")
+    return b'{"n":%d,"sizes":%b,%b\n%b' % (message["n"], sizes, head, metadata + content)
+
+
 def ending(n: int, parent: str) -> list[bytes]:
     """What ends a cell well: its reply and its idle."""
     reply = {"status": "ok", "execution_count": 1, "user_expressions": {}, "payload": []}

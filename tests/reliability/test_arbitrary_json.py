@@ -144,7 +144,21 @@ MESSAGE = {
 ENDED = {"n": 1, "event": "ended", "reason": "exited", "cause": ""}
 GAP = {"n": 1, "event": "gap", "parent_header": {}, "name": "stdout", "missing_chars": 1}
 OVERSIZED = {**GAP, "channel": "shell", "limit_bytes": 2}
-LINES = given_bytes(MESSAGE, ENDED, GAP, OVERSIZED)
+
+
+@st.composite
+def with_parts(draw: st.DrawFn) -> bytes:
+    """A message whose headers and parts are something else in places, and perhaps its sizes."""
+    given = draw(changed({name: MESSAGE[name] for name in ("channel", "header", "parent_header")}))
+    parts = [as_bytes(draw(changed(MESSAGE[name]))) for name in ("metadata", "content")]
+    parts += draw(st.lists(st.binary(max_size=8), max_size=2))
+    sizes = [len(part) + draw(st.sampled_from([0] * 20 + [-1, 1])) for part in parts]
+    head = as_bytes(given).removeprefix(b"{")
+    beginning = f'{{"n":{draw(numbers)},"sizes":{sizes},'.replace(" ", "").encode()
+    return b"%b%b\n%b" % (beginning, head, b"".join(parts))
+
+
+LINES = given_bytes(MESSAGE, ENDED, GAP, OVERSIZED) | with_parts()
 
 
 # -- the log

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,17 @@ from azure_session_kernel.pool.local_record import LocalPool, write_record
 from azure_session_kernel.wire import MAX_LINE_BYTES, PART_BYTES
 
 from ..conftest import JUPYTER_DIRS
-from ..kernel.fake_front import HELLO, TOKEN, Answer, FakeFront, FakeSession, Respond, ending, line
+from ..kernel.fake_front import (
+    HELLO,
+    TOKEN,
+    Answer,
+    FakeFront,
+    FakeSession,
+    Respond,
+    ending,
+    framed,
+    line,
+)
 from ..kernel.live_kernel import LiveKernel, wait_until
 
 MB = 1024 * 1024
@@ -88,9 +99,19 @@ def test_a_line_that_never_ends_is_given_up_at_its_limit(hostile: StartHostile) 
     session.close()
 
 
-def test_a_line_too_long_ends_its_cell_and_no_other(hostile: StartHostile) -> None:
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b'{"n":1,"channel":"iopub","content":"',
+        b'{"n":1,"sizes":[2,301989888],"channel":"iopub"}\n{}',
+    ],
+    ids=["line", "framed"],
+)
+def test_a_line_too_long_ends_its_cell_and_no_other(
+    hostile: StartHostile, beginning: bytes
+) -> None:
     """As an adapter sends it that does not leave out what is too large."""
-    too_long = b'{"n":1,"channel":"iopub","content":"' + b"x" * MAX_LINE_BYTES + b'"}'
+    too_long = beginning + b"x" * MAX_LINE_BYTES + b'"}'
     session = FakeSession(lambda _: [too_long], lambda _: ending(2, session.cell(2)))
     kernel = hostile(session.respond)
     with memory_of(kernel) as grown:
@@ -124,9 +145,9 @@ def _beyond() -> dict[str, tuple[bytes, str]]:
 class DisplayForEachCell(FakeSession):
     """Each cell prints, displays what it is given as JSON, and prints again."""
 
-    def __init__(self, displays: Sequence[bytes]) -> None:
+    def __init__(self, displays: Sequence[bytes], *, is_framed: bool) -> None:
         super().__init__()
-        self._displays = displays
+        self._displays, self._is_framed = displays, is_framed
 
     def respond(self, path: str, body: bytes) -> Answer:
         if path == "/jupyter/read":
@@ -140,9 +161,10 @@ class DisplayForEachCell(FakeSession):
                 return
             n = 5 * number + 1
             shown = line(n + 1, "display_data", msg_id, data="?", metadata={}, transient={})
+            display = self._displays[number]
             lines = [
                 line(n, "stream", msg_id, name="stdout", text="before "),
-                shown.replace(b'"?"', self._displays[number], 1),
+                framed(shown, display) if self._is_framed else shown.replace(b'"?"', display, 1),
                 line(n + 2, "stream", msg_id, name="stdout", text="after"),
                 *ending(n + 3, msg_id),
             ]
@@ -150,10 +172,13 @@ class DisplayForEachCell(FakeSession):
                 yield one + b"\n"
 
 
-def test_what_is_too_much_to_decode_is_named_and_costs_its_bytes(hostile: StartHostile) -> None:
+@pytest.mark.parametrize("is_framed", [False, True], ids=["line", "framed"])
+def test_what_is_too_much_to_decode_is_named_and_costs_its_bytes(
+    hostile: StartHostile, is_framed: bool
+) -> None:
     """And with it goes nothing else of the cell, nor any other cell."""
     beyond = _beyond()
-    session = DisplayForEachCell([bomb for bomb, _ in beyond.values()])
+    session = DisplayForEachCell([bomb for bomb, _ in beyond.values()], is_framed=is_framed)
     kernel = hostile(session.respond)
     for name, (bomb, reason) in beyond.items():
         with memory_of(kernel) as grown:
@@ -168,6 +193,67 @@ def test_what_is_too_much_to_decode_is_named_and_costs_its_bytes(hostile: StartH
         assert is_alive(kernel)
     assert kernel.run("%session last").status == "ok"
     assert "Traceback" not in kernel.logged()
+    session.close()
+
+
+def test_sizes_are_not_believed(hostile: StartHostile) -> None:
+    """Nothing is kept for what does not come, and what comes is read anew from there."""
+
+    def text(n: int, msg_id: str) -> bytes:
+        return framed(line(n, "stream", msg_id, name="stdout", text=f"{n} "))
+
+    session = FakeSession(
+        lambda msg_id: [
+            text(1, msg_id),
+            text(2, msg_id).replace(b'"sizes":[2,', b'"sizes":[1,', 1),
+        ],
+        lambda msg_id: [text(2, msg_id).replace(b'"sizes":[2,', b'"sizes":[3,', 1)],
+        lambda msg_id: [text(2, msg_id).replace(b'"sizes":[2,', b'"sizes":[,', 1)],
+        lambda msg_id: [text(2, msg_id).replace(b"{}", b"[]", 1)],
+        lambda msg_id: [text(1, msg_id), text(2, msg_id), text(4, msg_id)],
+        lambda msg_id: [text(2, msg_id), text(3, msg_id), *map(framed, ending(4, msg_id))],
+    )
+
+    def respond(path: str, body: bytes) -> Answer:
+        answer = session.respond(path, body)
+        return replace(answer, keep_open=False)
+
+    kernel = hostile(respond)
+    with memory_of(kernel) as grown:
+        cell = kernel.run("1")
+        assert cell.status == "ok"
+        assert cell.text() == "1 2 3 "
+        assert grown() < 60
+    session.close()
+
+
+def test_a_connection_that_breaks_within_a_message_is_resumed_after_the_last_whole_one(
+    hostile: StartHostile,
+) -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def text(n: int, msg_id: str) -> bytes:
+        return framed(line(n, "stream", msg_id, name="stdout", text=f"{n} " * 1000))
+
+    session = FakeSession(
+        lambda msg_id: [text(1, msg_id), text(2, msg_id)[:-500]],
+        lambda msg_id: [text(2, msg_id)[:60]],
+        lambda msg_id: [text(2, msg_id), *map(framed, ending(3, msg_id)), b""],
+    )
+
+    def respond(path: str, body: bytes) -> Answer:
+        answer = session.respond(path, body)
+        if path != "/jupyter/read":
+            return answer
+        bodies.append(json.loads(body))
+        assert not isinstance(answer.body, bytes)
+        parts = (part.removesuffix(b"\n" * (b"text" in part)) for part in answer.body)
+        return replace(answer, keep_open=False, body=parts)
+
+    cell = hostile(respond).run("1")
+    assert cell.status == "ok"
+    assert cell.text() == "1 " * 1000 + "2 " * 1000
+    assert [body["after"] for body in bodies][:3] == [0, 1, 1]
     session.close()
 
 

@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from jupyter_client.session import Session
 
 from azure_session_kernel.kernel.execution_counts import Counts
 from azure_session_kernel.kernel.requests import Request, RequestTable
 from azure_session_kernel.kernel.session_messages import SessionMessages
 from azure_session_kernel.kernel.zmq_front_end import ZmqFrontEnd
 from azure_session_kernel.wire import Message
+from azure_session_kernel.wire.zmq_messages import decode_frames
 
 
-class Zmq:
-    """A ``Session`` that sends nothing of what holds ``bad``, as if it could not be encoded."""
+class Stream:
+    """Of a socket, on which everything waits. :ivar sent: types and contents."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.session = Session(key=b"k")
+        self.sent: list[tuple[str, Mapping[str, Any]]] = []
 
-    def send(self, stream: Any, msg_type: str, content: dict[str, Any], **_: Any) -> None:
-        if "bad" in content:
-            raise RecursionError("maximum recursion depth exceeded")
-        self.sent.append((msg_type, content))
+    def closed(self) -> bool:
+        return False
+
+    def sending(self) -> bool:
+        return True
+
+    def send_multipart(self, frames: list[bytes], *, copy: bool) -> None:
+        message = decode_frames(self.session, "iopub", frames)[1]
+        self.sent.append((message.msg_type, message.content))
+
+
+def beyond_encoding() -> dict[str, Any]:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    return {"bad": deep}
 
 
 HEADER = {"msg_id": "cell", "msg_type": "execute_request"}
 
 
 @pytest.fixture
-def zmq() -> Zmq:
-    return Zmq()
+def stream() -> Stream:
+    return Stream()
 
 
 @pytest.fixture
@@ -40,8 +56,8 @@ def answers() -> list[Message]:
 
 
 @pytest.fixture
-def messages(zmq: Zmq, answers: list[Message]) -> SessionMessages:
-    front = ZmqFrontEnd(zmq, None, {"stdin": None}, "id")  # type: ignore[arg-type, dict-item]
+def messages(stream: Stream, answers: list[Message]) -> SessionMessages:
+    front = ZmqFrontEnd(stream.session, stream, {"stdin": stream}, "id")  # type: ignore[arg-type, dict-item]
     requests = RequestTable()
     requests.add(Request(Message("shell", HEADER, {"code": "1"}), [], "shell"))
 
@@ -51,22 +67,22 @@ def messages(zmq: Zmq, answers: list[Message]) -> SessionMessages:
 
 
 async def test_an_output_that_can_not_be_passed_on_is_named(
-    messages: SessionMessages, zmq: Zmq
+    messages: SessionMessages, stream: Stream
 ) -> None:
     header = {"msg_id": "m", "msg_type": "display_data"}
-    messages.on_message(Message("iopub", header, {"bad": 1}, HEADER))
-    ((msg_type, content),) = zmq.sent
+    messages.on_message(Message("iopub", header, beyond_encoding(), HEADER))
+    ((msg_type, content),) = stream.sent
     assert msg_type == "display_data"
     assert "(display_data) is missing here" in content["data"]["text/plain"]
     assert "RecursionError" in content["data"]["text/plain"]
 
 
 async def test_a_question_that_can_not_be_passed_on_is_named_and_gets_no_answer(
-    messages: SessionMessages, zmq: Zmq, answers: list[Message]
+    messages: SessionMessages, stream: Stream, answers: list[Message]
 ) -> None:
     header = {"msg_id": "m", "msg_type": "input_request"}
-    messages.on_message(Message("stdin", header, {"bad": 1}, HEADER))
-    ((_, content),) = zmq.sent
+    messages.on_message(Message("stdin", header, beyond_encoding(), HEADER))
+    ((_, content),) = stream.sent
     assert "(input_request) is missing here" in content["data"]["text/plain"]
     assert [answer.content for answer in answers] == [{"value": "\x04"}]
 

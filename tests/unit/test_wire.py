@@ -1,4 +1,4 @@
-"""Wire protocol v1: what goes in comes out, and nothing hostile does more than raise WireError."""
+"""The wire protocol: what goes in comes out, and nothing hostile does more than raise WireError."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ from azure_session_kernel.wire import (
     WireError,
     decoded_size,
 )
+from azure_session_kernel.wire.messages import ContentUnreadable
 from azure_session_kernel.wire.words import END_REASONS
-from azure_session_kernel.wire.zmq_messages import ContentUnreadable, decode_frames
+from azure_session_kernel.wire.zmq_messages import decode_frames
 
 #: Every code point, lone surrogates included.
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -87,6 +88,126 @@ def test_a_log_line_survives_the_wire(line: LogLine) -> None:
     assert data.endswith(b"\n")
     assert data.count(b"\n") == 1
     assert wire.decode_line(data[:-1]) == line
+
+
+@given(st.lists(st.builds(LogMessage, st.integers(1, 10**18 - 1), messages), max_size=4), st.data())
+def test_messages_with_their_parts_survive_any_chunking(
+    sent: list[LogMessage], data: st.DataObject
+) -> None:
+    """Between ordinary lines, with which they may be mixed."""
+    one_by_one = [wire.encode_framed(line) for line in sent]
+    log = b"".join(one + wire.encode_line(KeepAlive()) for one in one_by_one)
+    cuts = data.draw(st.lists(st.integers(0, len(log)), max_size=8))
+    splitter = LineSplitter()
+    found = [
+        wire.decode_line(line)
+        for start, end in itertools.pairwise(sorted({0, len(log), *cuts}))
+        for line in splitter.feed(log[start:end])
+    ]
+    assert found[::2] == sent
+    assert set(found[1::2]) <= {KeepAlive()}
+    assert splitter.between_lines
+    assert list(wire.entries(b"".join(one_by_one))) == [one[:-1] for one in one_by_one]
+    count = data.draw(st.integers(0, len(sent)))
+    assert wire.without_first(b"".join(one_by_one), count) == b"".join(one_by_one[count:])
+
+
+@given(st.lists(st.builds(LogMessage, st.integers(1, 10**18 - 1), messages), max_size=4))
+def test_messages_with_their_parts_become_ordinary_lines(sent: list[LogMessage]) -> None:
+    log = b"".join(map(wire.encode_framed, sent)) + wire.encode_line(KeepAlive())
+    found = wire.as_lines(log).split(b"\n")
+    assert [wire.decode_line(line) for line in found[:-1]] == [*sent, KeepAlive()]
+
+
+def framed(content: bytes = b"{}", *more: bytes, head: bytes = b"", n: int = 7) -> bytes:
+    """A message with these parts behind its metadata, as it is on the wire."""
+    parts = (b"{}", content, *more)
+    sizes = b",".join(b"%d" % len(part) for part in parts)
+    head = head or b'"channel":"iopub","header":{"msg_id":"m","msg_type":"stream"}'
+    return b'{"n":%d,"sizes":[%b],%b}\n%b\n' % (n, sizes, head, b"".join(parts))
+
+
+def test_parts_are_relayed_as_they_came_and_buffers_are_no_base64() -> None:
+    content, buffer = b'{"name": "stdout",\n "text": "\xc3\xa9"}', bytes(range(256))
+    (data,) = LineSplitter().feed(framed(content, buffer))
+    line = wire.decode_line(data)
+    assert isinstance(line, LogMessage)
+    assert (line.message.raw, line.message.buffers) == (content, (buffer,))
+    again = wire.encode_framed(line)
+    assert content + buffer in again
+    (as_one_line,) = wire.as_lines(again).splitlines()
+    assert wire.decode_line(as_one_line) == line
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        framed(b"[]"),
+        framed(b"1"),
+        framed(b""),
+        framed(b"{"),
+        framed(b"{}{}"),
+        framed(b'{"a":"\xff"}'),
+        framed(head=b'"channel":"iopub"'),
+        framed(head=b'"channel":["iopub"],"header":{"msg_id":"m","msg_type":"x"}'),
+        framed(head=b'"channel":"heartbeat","header":{"msg_id":"m","msg_type":"x"}'),
+        framed(head=b'"channel":"iopub","header":{"msg_id":"m"}'),
+        framed(head=b'"channel":"iopub","header":{"msg_id":"m","msg_type":"x"'),
+        framed(head=b'"channel":"iopub","header":' + b"[" * 900),
+        framed().replace(b"[2,2]", b"[2]"),
+        framed().replace(b"[2,2]", b"[2,1]"),
+        framed().replace(b"[2,2]", b"[2,2,2]"),
+        framed().replace(b"[2,2]", b"[2,,2]"),
+        framed().replace(b"[2,2]", b"[,2]"),
+        framed().replace(b"[2,2]", b"[2,02000000000]"),
+        framed().replace(b"[2,2]", b"[2" + b",0" * 1000 + b"]"),
+        framed().replace(b"{}{}", b"{}\xff\xff"),
+    ],
+    ids=range(20),
+)
+def test_each_malformed_message_with_parts_is_refused(data: bytes) -> None:
+    with pytest.raises(WireError):
+        for line in LineSplitter().feed(data + b'{"event":"keepalive"}\n' * 2):
+            assert not isinstance(wire.decode_line(line), KeepAlive)
+
+
+@given(st.binary(max_size=100), st.integers(0, 99), st.binary(max_size=9))
+def test_a_broken_message_with_parts_only_raises_wire_error(
+    content: bytes, at: int, instead: bytes
+) -> None:
+    data = framed(content, b"buffer")
+    with contextlib.suppress(WireError):
+        for line in LineSplitter().feed(data[:at] + instead + data[at + len(instead) :]):
+            wire.decode_line(line)
+
+
+def test_what_parts_would_take_is_known_before_they_come() -> None:
+    """And whoever goes on finds what is behind them."""
+    splitter = LineSplitter(max_line_bytes=200)
+    data = framed(b"x" * 300, n=17)
+    head, _, rest = data.partition(b"\n")
+    with pytest.raises(LineTooLong) as raised:
+        list(splitter.feed(head + b"\n"))
+    assert raised.value.n == 17
+    assert not splitter.between_lines
+    assert list(splitter.feed(rest + framed(n=18))) == [framed(n=18)[:-1]]
+
+
+def test_parts_behind_a_head_that_is_too_long_are_passed_over() -> None:
+    head = b'"channel":"iopub","x":"' + b"y" * 300 + b'"'
+    data = framed(b"\n" * 500, head=head, n=17) + b"next\n"
+    for piece in (1, 7, len(data)):
+        splitter, found = LineSplitter(max_line_bytes=200), list[bytes | int | None]()
+        for start in range(0, len(data), piece):
+            chunk = data[start : start + piece]
+            while True:
+                try:
+                    found += splitter.feed(chunk)
+                    break
+                except LineTooLong as error:
+                    found.append(error.n)
+                    chunk = b""
+        assert found == [17, b"next"]
 
 
 @pytest.mark.parametrize(
@@ -181,12 +302,30 @@ def test_a_message_nested_too_deeply_is_named_instead_of_stopping_the_reader() -
     assert missing.reason == "it is nested too deeply"
 
 
-def _shown(value: bytes, *, metadata: bytes = b"{}") -> bytes:
+Shown = Callable[..., bytes]
+
+
+def _shown_in_a_line(value: bytes, *, metadata: bytes = b"{}") -> bytes:
     """A line of the log with a display of this JSON."""
     header = {"msg_id": "m", "msg_type": "display_data"}
     message = Message("iopub", header, {"data": "?"}, {"msg_id": "p"}, {"x": "!"})
     line = wire.encode_line(LogMessage(7, message))[:-1]
     return line.replace(b'"?"', value).replace(b'{"x":"!"}', metadata)
+
+
+def _shown_with_parts(value: bytes, *, metadata: bytes = b"{}") -> bytes:
+    head = b'"channel":"iopub","header":{"msg_id":"m","msg_type":"display_data"}'
+    head += b',"parent_header":{"msg_id":"p"}'
+    data = b'{"data":%b}' % value
+    line = framed(data, head=head).replace(b"[2,", b"[%d," % len(metadata), 1)
+    return line.replace(b"\n{}", b"\n" + metadata, 1)[:-1]
+
+
+@pytest.fixture(params=[_shown_in_a_line, _shown_with_parts], ids=["line", "framed"])
+def shown(request: pytest.FixtureRequest) -> Shown:
+    """How an entry of the log with a display is made, of its JSON."""
+    found: Shown = request.param
+    return found
 
 
 #: Made when needed: together they are hundreds of MB, in every process that collects tests.
@@ -204,10 +343,10 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("in_metadata", [False, True], ids=["content", "metadata"])
 def test_a_message_that_would_take_too_much_memory_is_named_and_not_decoded(
-    monkeypatch: pytest.MonkeyPatch, name: str, in_metadata: bool
+    monkeypatch: pytest.MonkeyPatch, shown: Shown, name: str, in_metadata: bool
 ) -> None:
     bomb = BOMBS[name]()
-    line = _shown(b"1", metadata=bomb) if in_metadata else _shown(bomb)
+    line = shown(b"1", metadata=bomb) if in_metadata else shown(bomb)
     loads, longest = json.loads, 0
 
     def watched(text: str) -> Any:
@@ -236,16 +375,16 @@ LARGE: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_a_large_message_passes_whatever_is_in_its_texts(name: str) -> None:
+def test_a_large_message_passes_whatever_is_in_its_texts(shown: Shown, name: str) -> None:
     value = LARGE[name]()
-    line = wire.decode_line(_shown(wire.dump(value)))
+    line = wire.decode_line(shown(wire.dump(value)))
     assert isinstance(line, LogMessage)
     assert line.message.content == {"data": value}
 
 
-def test_the_content_of_a_display_stays_as_it_came() -> None:
+def test_the_content_of_a_display_stays_as_it_came(shown: Shown) -> None:
     value = b'[1.0e+2, "\\u00e9", {"b":1,"a":[]}]'
-    line = wire.decode_line(_shown(value))
+    line = wire.decode_line(shown(value))
     assert isinstance(line, LogMessage)
     assert line.message.raw == b'{"data":%s}' % value
     assert line.message.content == {"data": [100.0, "é", {"b": 1, "a": []}]}
@@ -267,13 +406,13 @@ NOT_RELAYED: dict[str, tuple[bytes, object]] = {
 
 @pytest.mark.parametrize(("value", "meant"), NOT_RELAYED.values(), ids=list(NOT_RELAYED))
 def test_a_display_that_a_front_end_could_not_read_is_not_relayed(
-    value: bytes, meant: object
+    shown: Shown, value: bytes, meant: object
 ) -> None:
     if meant is WireError:
         with pytest.raises(WireError):
-            wire.decode_line(_shown(value))
+            wire.decode_line(shown(value))
         return
-    line = wire.decode_line(_shown(value))
+    line = wire.decode_line(shown(value))
     if isinstance(line, Oversized):
         assert line.reason == meant
         return
@@ -288,31 +427,31 @@ def _frames(session: Session, content: bytes, msg_type: str = "display_data") ->
     return [b"<IDS|MSG>", session.sign(parts), *parts, b"\x00"]
 
 
-def test_frames_of_a_display_are_not_decoded_on_their_way() -> None:
+def test_frames_are_not_decoded_on_their_way() -> None:
     session = Session(key=b"k")
-    shown = b'{"data": {"text/plain": "\xc3\xa9"}}'
-    _, message = decode_frames(session, "iopub", _frames(session, shown), raw=True)
-    assert (message.raw, message.buffers) == (shown, (b"\x00",))
-    for content, meant in ((b'{"a":\n1}', {"a": 1}), (b'{"a":"\xff"}', {"a": "\ufffd"})):
-        _, message = decode_frames(session, "iopub", _frames(session, content), raw=True)
-        assert (message.raw, message.content) == (b"", meant)
-    text = _frames(session, b'{"name": "stdout", "text": "1"}', "stream")
-    _, message = decode_frames(session, "iopub", text, raw=True)
-    assert (message.raw, message.content["text"]) == (b"", "1")
+    for content in (b'{"data": {"text/plain": "\xc3\xa9"}}', b'{"a":\n1}', b'{"text": "1"}'):
+        _, message = decode_frames(session, "iopub", _frames(session, content))
+        assert (message.raw, message.buffers) == (content, (b"\x00",))
+        assert message.content == json.loads(content)
+    _, message = decode_frames(session, "iopub", _frames(session, b'{"a":"\xff"}'))
+    assert (message.raw, message.content) == (b"", {"a": "\ufffd"})
     with pytest.raises(ContentUnreadable):
-        decode_frames(session, "iopub", _frames(session, b"[1]"), raw=True)
+        decode_frames(session, "iopub", _frames(session, b"[1]"))
 
 
 @pytest.mark.parametrize("opened", [b"[", b'{"a":', b'{"[[[\\"":'])
-def test_messages_may_be_nested_up_to_a_depth(opened: bytes) -> None:
-    def shown(depth: int) -> LogLine:
-        closed = b"]" if opened == b"[" else b"}"
-        # Two are around it; what is in texts does not count, and neither does what was closed.
-        deep = opened * (depth - 2) + b"1" + closed * (depth - 2)
-        return wire.decode_line(_shown(deep, metadata=b'{"x":[%s1]}' % (b"[[]]," * 1000)))
+def test_messages_may_be_nested_up_to_a_depth(shown: Shown, opened: bytes) -> None:
+    around = (
+        2 if shown is _shown_in_a_line else 1
+    )  # what is in texts, or was closed, does not count
 
-    assert isinstance(shown(wire.MAX_DEPTH), LogMessage)
-    missing = shown(wire.MAX_DEPTH + 1)
+    def nested(depth: int) -> LogLine:
+        closed = b"]" if opened == b"[" else b"}"
+        deep = opened * (depth - around) + b"1" + closed * (depth - around)
+        return wire.decode_line(shown(deep, metadata=b'{"x":[%s1]}' % (b"[[]]," * 1000)))
+
+    assert isinstance(nested(wire.MAX_DEPTH), LogMessage)
+    missing = nested(wire.MAX_DEPTH + 1)
     assert isinstance(missing, Oversized)
     assert missing.reason == "it is nested too deeply"
 

@@ -10,7 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...wire import Gap, LogMessage, Message, Oversized, WireError, decode_line, dump, encode_line
+from ...wire import (
+    Gap,
+    LogMessage,
+    Message,
+    Oversized,
+    WireError,
+    decode_line,
+    dump,
+    encode_line,
+    entries,
+)
 from .oversized import in_place_of, short_parent
 
 #: What goes first, what goes next, and what has to stay.
@@ -80,7 +90,7 @@ def shortened(first: int, data: bytes, level: int, limit_bytes: int) -> bytes:
     """Lines whose numbers begin with ``first``, without what goes at ``level`` or before."""
     out: list[bytes] = []
     run = _Run(first)
-    for line in data.split(b"\n")[:-1]:
+    for line in entries(data):
         if line.isdigit():
             run.count += int(line)
             continue
@@ -113,7 +123,7 @@ def expanded(first: int, data: bytes, after: int, limit_bytes: int) -> tuple[byt
     """
     lines: list[bytes] = []
     size, n = 0, first - 1
-    for line in data.split(b"\n")[:-1]:
+    for line in entries(data):
         if line.isdigit():
             end = n + int(line)
             room = max(0, limit_bytes - size) // len(_EMPTY) + 1

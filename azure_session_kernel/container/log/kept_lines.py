@@ -14,7 +14,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
-from ...wire import Message, encode_line
+from ...wire import Message, encode_line, without_first
 from .gaps import NOTHING, OUTPUTS, TEXTS, expanded, goes_at, shortened, stand_in
 from .spill import Place, Spill
 
@@ -121,7 +121,7 @@ class KeptLines:
         if short:
             return expanded(first, data, n, BLOCK_BYTES)
         if n >= first:
-            data = data.split(b"\n", n + 1 - first)[-1]
+            data = without_first(data, n + 1 - first)
         return data, last
 
     def forget(self, up_to: int) -> None:

@@ -1,9 +1,10 @@
 """The numbered log of one boot: kept until acknowledged, bounded by spilling, never silent.
 
-Entries are whole encoded lines. The newest stay in memory; past ``memory_bytes`` the oldest go to
-disk; past ``disk_bytes``, or when the disk is full, the oldest are replaced by ``gap`` entries that
-keep their numbers and say how much is missing: texts first (``kept_lines.py``; docs/design.md 3
-"The log"). A message that is too large for one line is replaced at once (``oversized.py``).
+Entries are encoded once, with their parts as they came (``wire/frames.py``). The newest stay in
+memory; past ``memory_bytes`` the oldest go to disk; past ``disk_bytes``, or when the disk is full,
+the oldest are replaced by ``gap`` entries that keep their numbers and say how much is missing:
+texts first (``kept_lines.py``; docs/design.md 3 "The log"). A message that is too large for one
+line is replaced at once (``oversized.py``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from ...wire import (
     LogMessage,
     Message,
     Superseded,
+    as_lines,
+    encode_framed,
     encode_line,
 )
 from .kept_lines import KeptLines
@@ -125,7 +128,7 @@ class MessageLog:
             self._number(ready)
 
     def _number(self, message: Message, *, can_wait: bool = False) -> None:
-        line = encode_line(LogMessage(self.next, message))
+        line = encode_framed(LogMessage(self.next, message))
         size = len(line) - 1
         parts = halves(message, self._text_bytes) if size > self._text_bytes else []
         if not parts and size <= self._line_bytes:
@@ -177,12 +180,16 @@ class MessageLog:
 
     # -- reading ----------------------------------------------------------------------------------
 
-    async def read(self, after: int, wait_s: float, *, once: bool = False) -> AsyncIterator[bytes]:
+    async def read(
+        self, after: int, wait_s: float, *, once: bool = False, framed: bool = False
+    ) -> AsyncIterator[bytes]:
         """Lines with numbers above ``after`` as they appear, for at most ``wait_s`` seconds.
 
         It begins at once, with a keep-alive line when there is nothing to say: so the reader
         notices a proxy that holds answers back, and asks for reads that end with the first
         lines (``once``).
+
+        :param framed: messages as they are kept, and not as ordinary lines (``wire/frames.py``).
 
         A later ``read`` ends an earlier one: its connection is stale.
         """
@@ -199,7 +206,7 @@ class MessageLog:
             if this_read != self._reads:
                 break
             if batch:
-                yield batch
+                yield batch if framed else as_lines(batch, self._line_bytes)
                 if once:
                     yield encode_line(EndOfRead())
                     return

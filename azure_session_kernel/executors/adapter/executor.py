@@ -1,4 +1,4 @@
-"""The executor for a custom container that runs our adapter: wire protocol v1, client side."""
+"""The executor for a custom container that runs our adapter: the wire protocol, client side."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ from ...pool.client import PoolClient
 from ...pool.failures import OUR_SOURCE
 from ...pool.retry import FULL_S, PASSING, retry
 from ...wire import (
+    FRAMES,
     INTERRUPT_OUTCOMES,
     PROTOCOL_VERSION,
     REACTIONS,
     Hello,
     InterruptOutcome,
+    LogMessage,
     Message,
     Reaction,
     RestartReason,
     WireError,
+    body_with,
     dump,
+    encode_framed,
     hello_from_json,
     message_as_json,
     split_body,
@@ -88,6 +92,7 @@ class AdapterExecutor:
             boot=hello.boot,
             reader=self._id,
             after=max(0, after),
+            framed=FRAMES in hello.features,
         )
         return hello
 
@@ -133,14 +138,14 @@ class AdapterExecutor:
             if self._log_reader.boot == boot and self._log_reader.over:
                 raise lost()  # its end has been told, and nobody would hear the answers
             self._log_reader.touch()
-        body = dump(
-            {
-                "boot": boot,
-                "reader": self._id,
-                "messages": [message_as_json(message) for message in messages],
-            }
-        )
-        parts = list(split_body(body, secrets.token_hex(8), boot, self._id))
+        framed = FRAMES in self._features
+        if framed:
+            behind = b"".join(encode_framed(LogMessage(*one)) for one in enumerate(messages, 1))
+            body = body_with(behind, boot=boot, reader=self._id)
+        else:
+            values = [message_as_json(message) for message in messages]
+            body = dump({"boot": boot, "reader": self._id, "messages": values})
+        parts = list(split_body(body, secrets.token_hex(8), boot, self._id, framed=framed))
         for delivered_perhaps in (False, True):
             for part in parts:
                 last = part is parts[-1]
