@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import ssl
@@ -234,15 +235,14 @@ def _encoding(response: Response) -> str:
 
 async def chunks_of(call: Call, response: Response) -> AsyncGenerator[bytes, None]:
     try:
-        async for chunk in response.chunks():
-            yield chunk
+        async with contextlib.aclosing(response.chunks()) as chunks:
+            async for chunk in chunks:
+                yield chunk
     except Broken as error:
         raise network_failure(call, error, sent=True) from error
 
 
-async def read_body(
-    call: Call, response: Response, limit: int, *, cut: bool = False
-) -> bytes:
+async def read_body(call: Call, response: Response, limit: int, *, cut: bool = False) -> bytes:
     """The body. Beyond ``limit`` bytes: ``cut`` it, or raise AnswerTooLarge."""
     received = bytearray()
     async for chunk in chunks_of(call, response):
