@@ -30,6 +30,8 @@ from .http1 import Connection, in_time
 _PATH_SAFE: Final = "!$%&'()*+,/:;=@[]^|~"
 #: The next address is tried, too, when one has not answered for so long (RFC 8305).
 _NEXT_ADDRESS_S: Final = 0.25
+#: asyncio's for closing what was aborted, which takes a turn or two of its loop.
+_END_S: Final = 1.0
 
 
 class Direct:
@@ -78,7 +80,7 @@ class Direct:
         for connection in opened:
             connection.abort()
         if opened:
-            await asyncio.wait([connection.over for connection in opened])
+            await asyncio.wait([connection.over for connection in opened], timeout=_END_S)
 
     def _give_back(self, connection: Connection | None) -> None:
         """The end of an exchange."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import select
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Final
+from typing import Final
 
 import httptools
 
@@ -249,8 +250,8 @@ def _text(value: bytes) -> str:
 
 def _readable(socket: int) -> bool:
     """Whether something waits to be read, the other end's closing included."""
-    if not hasattr(select, "poll"):  # Windows, whose select knows no largest number
+    if sys.platform == "win32":  # whose select knows no largest number
         return bool(select.select([socket], [], [], 0)[0])
-    poll: Any = select.poll()
+    poll = select.poll()
     poll.register(socket, select.POLLIN)
     return bool(poll.poll(0))

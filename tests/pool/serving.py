@@ -82,3 +82,20 @@ async def head_of(reader: asyncio.StreamReader) -> bytes:
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def playing(*pieces: bytes, forever: bytes = b"") -> Served:
+    """Answers each request with ``pieces`` and, with ``forever``, never ends."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head_of(reader)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        while forever:
+            writer.write(forever * 100)
+            await writer.drain()
+
+    return answer
