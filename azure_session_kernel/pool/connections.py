@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _LOOK_S: Final = 3.0
 #: What a cell printed may come in such an answer.
 _MAX_ERROR_BYTES: Final = 1024 * 1024
-#: Where many sessions share connections: httpcore's time for a request grows with them.
+#: Where many sessions share connections: httpcore, behind a proxy, takes longer with each of them.
 SESSIONS_A_CARRIER: Final = 4
 
 

@@ -20,8 +20,10 @@ from .exchange import Broken, Progress, Timeouts, TooSlow
 #: Of one answer's headers, and of what comes without a byte of its body: other headers, interim
 #: answers, the extensions of chunks. As much as h11 takes.
 MAX_OVERHEAD_BYTES: Final = 100 * 1024
+#: Of one read of the socket. Larger pieces are given back to the system late.
+_READ_BYTES: Final = 64 * 1024
 #: So much waits for who reads the answer, and what one more read of the socket brings.
-MAX_WAITING_BYTES: Final = 256 * 1024
+MAX_WAITING_BYTES: Final = 64 * 1024
 #: A body is sent in such pieces, so that an answer that comes before its end stops it.
 _PIECE_BYTES: Final = 64 * 1024
 
@@ -30,7 +32,7 @@ class _Odd(Exception):
     """What comes is not an answer."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Called by asyncio and ``httptools`` on one side, by ``direct.py`` on the other.
 
     :param lost: called with it when it is closed.
@@ -44,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
+        self._read = memoryview(bytearray(_READ_BYTES))
         self._paused = self._full = False
         self._waiter: asyncio.Future[None] | None = None
         self._idle = True
@@ -139,13 +142,16 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._read
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._idle or self._failure is not None:
             self.abort()  # an answer to nothing
             return
-        self._overhead_bytes += len(data)
+        self._overhead_bytes += nbytes
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._read[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._keep = False
             self._fail("brought something else than an answer", error)
