@@ -10,7 +10,7 @@ import asyncio
 import select
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Final
 
 import httptools
@@ -103,7 +103,8 @@ class Connection(asyncio.BufferedProtocol):
                 if self._paused and self._transport is not None:
                     self._paused = False
                     self._transport.resume_reading()
-                yield parts[0] if len(parts) == 1 else b"".join(parts)
+                for piece in _joined(parts):
+                    yield piece
             else:
                 await self._change(timeout_s)
 
@@ -231,6 +232,19 @@ class Connection(asyncio.BufferedProtocol):
 
     def on_message_complete(self) -> None:
         self._complete = self.status != 0
+
+
+def _joined(parts: list[bytes]) -> Iterator[bytes]:
+    """Pieces of at most ``_READ_BYTES``."""
+    piece: list[bytes] = []
+    size = 0
+    for part in parts:
+        if size and size + len(part) > _READ_BYTES:
+            yield b"".join(piece)
+            piece, size = [], 0
+        piece.append(part)
+        size += len(part)
+    yield b"".join(piece)
 
 
 async def in_time(future: asyncio.Future[None], timeout_s: float) -> None:
