@@ -18,3 +18,9 @@ def proxy_for(url: str) -> str:
     proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
     written = proxy if "//" in proxy else f"//{proxy}"
     return urlsplit(written).netloc.rpartition("@")[2]
+
+
+def any_proxy(url: str) -> bool:
+    """Whether there may be one: httpx reads ``NO_PROXY`` in its own way."""
+    proxies = getproxies()
+    return bool(proxies.get(urlsplit(url).scheme) or proxies.get("all"))

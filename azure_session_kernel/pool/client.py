@@ -13,9 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..common.errors import (
     CredentialError,
@@ -27,19 +25,15 @@ from ..common.errors import (
 from ..common.within import within
 from ..wire import BeyondDecoder, WireError, load
 from .call import Call
-from .connections import (
-    Connections,
-    Progress,
-    SharedConnections,
-    chunks_of,
-    read_body,
-    timeouts_of,
-)
+from .connections import Connections, SharedConnections, chunks_of, read_body
 from .credentials import TokenSource
 from .endpoints import Endpoint
+from .exchange import Progress, Response, Timeouts
 from .failures import BODY_CHARS, network_failure, unreached
-from .log_filter import keep_identifiers_out_of_logs
 from .management import VERSIONS, is_gone, next_query, refuses_version, route, sessions_of
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +48,7 @@ _MAX_PAGES: Final = 100
 
 @dataclass(frozen=True)
 class Answer:
-    """A 2xx answer. ``headers`` are case-insensitive. :ivar call: what it answers."""
+    """A 2xx answer. :ivar headers: names in lower case. :ivar call: what it answers."""
 
     status: int
     headers: Mapping[str, str]
@@ -116,7 +110,6 @@ class PoolClient:
         self.used_at = time.time()
         """When the pool last had a request of this session, from which its cooldown counts: seconds
         since 1970, because other clocks stand still while a laptop sleeps."""
-        keep_identifiers_out_of_logs()
 
     async def request(
         self,
@@ -154,8 +147,8 @@ class PoolClient:
         Leaving the block closes the connection at once, also in the middle of an answer.
         """
 
-        async def attempt(token: str) -> tuple[Call, httpx.Response]:
-            timeouts = timeouts_of(idle_timeout_s)
+        async def attempt(token: str) -> tuple[Call, Response]:
+            timeouts = Timeouts.of(idle_timeout_s)
             call = self._call("POST", path, token)
             return call, await self._connections.open(
                 call, self._query(None), body, timeouts, Progress()
@@ -341,7 +334,7 @@ class PoolClient:
         headers: Mapping[str, str] | None,
         answer_bytes: int,
     ) -> Answer:
-        progress, timeouts = Progress(), timeouts_of(timeout_s)
+        progress, timeouts = Progress(), Timeouts.of(timeout_s)
         exchange = self._exchange(call, params, body, headers, timeouts, progress, answer_bytes)
         try:
             return await within(exchange, timeout_s)
@@ -354,7 +347,7 @@ class PoolClient:
         params: dict[str, str],
         body: bytes | None,
         headers: Mapping[str, str] | None,
-        timeouts: httpx.Timeout,
+        timeouts: Timeouts,
         progress: Progress,
         answer_bytes: int,
     ) -> Answer:
@@ -364,7 +357,7 @@ class PoolClient:
             self.used_at = time.time()
         finally:
             await response.aclose()
-        return Answer(response.status_code, response.headers, received, call)
+        return Answer(response.status, response.headers, received, call)
 
     @property
     def _family(self) -> str:

@@ -1,52 +1,42 @@
-"""The HTTP connections to one pool: httpx, set up for it. Errors are mapped in ``failures``."""
+"""The connections to one pool, and what its answers become. Errors are mapped in ``failures``."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import logging
 import os
 import ssl
-import sys
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-import httpx
-
-from .. import __version__
+from ..causes.proxies import any_proxy
 from ..common.errors import AnswerTooLarge, SettingsError, UnexpectedAnswer
 from ..common.pip_hint import pip_install
 from .call import Call
+from .direct import Direct
 from .endpoints import Endpoint
-from .failures import NETWORK_ERRORS, answer_failure, network_failure
+from .exchange import Broken, Carrier, Progress, Request, Response, Timeouts
+from .failures import answer_failure, network_failure
 from .tls import tls_context
 
-CONNECT_TIMEOUT_S: Final = 10.0
-WRITE_TIMEOUT_S: Final = 30.0
+if TYPE_CHECKING:
+    import httpx
+
+log = logging.getLogger(__name__)
+
 #: For each step of looking whether the host can be reached at all.
 _LOOK_S: Final = 3.0
 #: What a cell printed may come in such an answer.
 _MAX_ERROR_BYTES: Final = 1024 * 1024
-#: One long read, sends, interrupts and completions at once, and room for files.
-_MAX_CONNECTIONS: Final = 20
 #: Where many sessions share connections: httpcore's time for a request grows with them.
-SESSIONS_A_CLIENT: Final = 4
-#: Kestrel keeps idle connections 130 s; uvicorn, under the local pool, 5 s. As long as they allow:
-#: over a new connection to a pool far away an interrupt takes a second.
-_KEEPALIVE_S: Final = 120.0
-_LOOPBACK_KEEPALIVE_S: Final = 4.0
-
-# httpcore tries to import sniffio, which it no longer needs, at every step of every request. Where
-# it is not installed, each try searches the whole path; this makes it fail at once instead.
-if importlib.util.find_spec("sniffio") is None:
-    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+SESSIONS_A_CARRIER: Final = 4
 
 
 class Connections:
     """Keep-alive HTTP/1.1 connections to the endpoint's origin, made when first needed.
 
-    :param transport: instead of the network; for tests.
+    :param transport: instead of the network.
     :param shared: with whom the connections are shared; None: with nobody.
     """
 
@@ -59,7 +49,7 @@ class Connections:
         self._endpoint = endpoint
         self._transport = transport
         self._shared = shared
-        self._http: httpx.AsyncClient | None = None
+        self._carrier: Carrier | None = None
         self._opening = asyncio.Lock()
         self.asked = False
         """Whether a request may have reached the pool, which then has a session."""
@@ -67,36 +57,29 @@ class Connections:
     async def open(
         self,
         call: Call,
-        params: dict[str, str],
+        params: Mapping[str, str],
         body: bytes | None,
-        timeouts: httpx.Timeout,
+        timeouts: Timeouts,
         progress: Progress,
         further: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
+    ) -> Response:
         """Send it and return the 2xx answer with its body unread; the caller closes it.
 
         :param further: headers.
         """
-        http = await self._client()
+        carrier = await self._made()
         headers = {"Content-Type": "application/json"} if body is not None else {}
         headers |= {**(further or {}), "Authorization": f"Bearer {call.token}"}
-        request = http.build_request(
-            call.method,
-            self._endpoint.join(call.path),
-            params=params,
-            content=body,
-            headers=headers,
-            timeout=timeouts,
-            extensions={"trace": progress.trace},
-        )
+        url = self._endpoint.join(call.path)
         self.asked = True
-        progress.sent = self._transport is not None  # which traces nothing
         try:
-            response = await http.send(request, stream=True)
-        except NETWORK_ERRORS as error:
-            sent = None if self._transport is not None else progress.sent
-            raise network_failure(call, error, sent=sent) from error
-        if response.is_success and _encoding(response) == "identity":
+            response = await carrier.send(
+                Request(call.method, url, params, headers, body), timeouts, progress
+            )
+        except Broken as error:
+            raise network_failure(call, error, sent=progress.sent) from error
+        log.debug("%s %s: %d", call.method, call.path, response.status)
+        if response.status // 100 == 2 and _encoding(response) == "identity":
             return response
         try:
             await self._refuse(call, response)
@@ -104,18 +87,18 @@ class Connections:
             await response.aclose()
         raise AssertionError("unreachable")
 
-    async def _refuse(self, call: Call, response: httpx.Response) -> None:
-        if response.is_success:
+    async def _refuse(self, call: Call, response: Response) -> None:
+        if response.status // 100 == 2:
             error = UnexpectedAnswer(
                 f"The answer to {call.name} is encoded as {_encoding(response)[:40]}, "
                 "which was not asked for."
             )
-            error.status = response.status_code
+            error.status = response.status
             raise error
         received = b""
         if _encoding(response) == "identity":
             received = await read_body(call, response, _MAX_ERROR_BYTES, cut=True)
-        raise answer_failure(call, response.status_code, response.headers, received)
+        raise answer_failure(call, response.status, response.headers, received)
 
     async def trouble_on_the_way(self) -> str:
         """What keeps every request from the host, as ``doctor.evidence.Reply.trouble``; or "".
@@ -132,75 +115,58 @@ class Connections:
         return next(iter(found.trouble.values()), "")
 
     async def aclose(self) -> None:
-        if self._http is None:
+        if self._carrier is None:
             return
         if self._shared is None:
-            await self._http.aclose()
+            await self._carrier.aclose()
         else:
-            http, self._http = self._http, None
-            await self._shared.give_back(self._endpoint, http)
+            carrier, self._carrier = self._carrier, None
+            await self._shared.give_back(self._endpoint, carrier)
 
-    async def _client(self) -> httpx.AsyncClient:
+    async def _made(self) -> Carrier:
         """:raises SettingsError: the environment's proxy or CA settings can't be used."""
+        if self._carrier is not None:
+            return self._carrier
         async with self._opening:
-            if self._http is None:
+            if self._carrier is None:
                 try:
                     if self._shared is not None:
-                        self._http = await self._shared.take(self._endpoint)
+                        self._carrier = await self._shared.take(self._endpoint)
                     else:
-                        self._http = await self._own()
-                except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+                        self._carrier = await self._own()
+                except (ImportError, ValueError, OSError) as error:
                     raise _unusable_environment(error) from error
-            return self._http
+            return self._carrier
 
-    async def _own(self) -> httpx.AsyncClient:
-        if self._transport is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        else:
-            context = await _context(self._endpoint)
-        return _new_client(self._endpoint, context, self._transport)
+    async def _own(self) -> Carrier:
+        if self._transport is None:
+            return _carrier(self._endpoint, await _context(self._endpoint))
+        from .through_httpx import ThroughHttpx
+
+        return ThroughHttpx(self._endpoint, None, transport=self._transport)
 
 
-async def _context(endpoint: Endpoint) -> ssl.SSLContext:
-    """Reading the CA store takes some 20 ms; without TLS it is not needed."""
+async def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    """None without TLS. Reading the CA store takes some 20 ms."""
     if endpoint.url.startswith("https:"):
         return await asyncio.to_thread(tls_context, endpoint.authority)
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return None
 
 
-def _new_client(
-    endpoint: Endpoint,
-    context: ssl.SSLContext,
-    transport: httpx.AsyncBaseTransport | None = None,
-    sessions: int = 1,
-) -> httpx.AsyncClient:
+def _carrier(endpoint: Endpoint, context: ssl.SSLContext | None, sessions: int = 1) -> Carrier:
     """:param sessions: that use it."""
-    loopback = endpoint.loopback
-    return httpx.AsyncClient(
-        verify=context,
-        transport=transport,
-        http1=True,
-        http2=False,
-        follow_redirects=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none
-        trust_env=not loopback,  # a proxy must never see the local pool's token
-        limits=httpx.Limits(
-            max_connections=sessions * _MAX_CONNECTIONS,
-            max_keepalive_connections=sessions * _MAX_CONNECTIONS,
-            keepalive_expiry=_LOOPBACK_KEEPALIVE_S if loopback else _KEEPALIVE_S,
-        ),
-        headers={
-            "User-Agent": f"azure-session-kernel/{__version__}",
-            "Accept-Encoding": "identity",  # compressed streams arrive late
-        },
-    )
+    if endpoint.loopback or not any_proxy(endpoint.url):
+        return Direct(endpoint, context, sessions)
+    from .through_httpx import ThroughHttpx
+
+    return ThroughHttpx(endpoint, context, sessions)
 
 
 @dataclass(eq=False)
 class _Used:
     """:ivar users: how many sessions."""
 
-    client: httpx.AsyncClient
+    carrier: Carrier
     users: int = 0
 
 
@@ -208,50 +174,38 @@ class SharedConnections:
     """Those of many sessions of one event loop, while anybody uses that pool: one that comes gets
     the connections of one that has gone.
 
-    A few sessions to a client, for with each request httpcore looks at every connection that its
+    A few sessions to a carrier, for with each request httpcore looks at every connection that its
     client has: 1.4 ms where it is one session's, 6.7 ms where it is that of 50.
     """
 
     def __init__(self) -> None:
         self._of: dict[tuple[str, str], list[_Used]] = {}
-        self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
+        self._contexts: dict[tuple[str, str], ssl.SSLContext | None] = {}
         self._making = asyncio.Lock()
 
-    async def take(self, endpoint: Endpoint) -> httpx.AsyncClient:
+    async def take(self, endpoint: Endpoint) -> Carrier:
         """For use until it is given back. Raises as making one does."""
         key = (endpoint.url, endpoint.authority)
         async with self._making:
             if key not in self._contexts:
                 self._contexts[key] = await _context(endpoint)
-        clients = self._of.setdefault(key, [])
-        used = next((one for one in clients if one.users < SESSIONS_A_CLIENT), None)
+        carriers = self._of.setdefault(key, [])
+        used = next((one for one in carriers if one.users < SESSIONS_A_CARRIER), None)
         if used is None:
-            context = self._contexts[key]
-            used = _Used(_new_client(endpoint, context, sessions=SESSIONS_A_CLIENT))
-            clients.append(used)
+            used = _Used(_carrier(endpoint, self._contexts[key], SESSIONS_A_CARRIER))
+            carriers.append(used)
         used.users += 1
-        return used.client
+        return used.carrier
 
-    async def give_back(self, endpoint: Endpoint, client: httpx.AsyncClient) -> None:
+    async def give_back(self, endpoint: Endpoint, carrier: Carrier) -> None:
         """The last of all closes them."""
         key = (endpoint.url, endpoint.authority)
-        clients = self._of[key]
-        next(one for one in clients if one.client is client).users -= 1
-        if not any(one.users for one in clients):
+        carriers = self._of[key]
+        next(one for one in carriers if one.carrier is carrier).users -= 1
+        if not any(one.users for one in carriers):
             del self._of[key]
-            for one in clients:
-                await one.client.aclose()
-
-
-class Progress:
-    """Whether a request may have reached the pool: told by httpcore's ``trace`` extension."""
-
-    def __init__(self) -> None:
-        self.sent = False
-
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith("send_request_headers.started"):
-            self.sent = True
+            for one in carriers:
+                await one.carrier.aclose()
 
 
 #: What httpx takes from the environment; their values may hold passwords and are not shown.
@@ -274,29 +228,20 @@ def _unusable_environment(error: Exception) -> SettingsError:
     )
 
 
-def timeouts_of(read_s: float) -> httpx.Timeout:
-    return httpx.Timeout(
-        connect=min(CONNECT_TIMEOUT_S, read_s),
-        read=read_s,
-        write=WRITE_TIMEOUT_S,
-        pool=CONNECT_TIMEOUT_S,
-    )
-
-
-def _encoding(response: httpx.Response) -> str:
+def _encoding(response: Response) -> str:
     return response.headers.get("content-encoding", "").strip().lower() or "identity"
 
 
-async def chunks_of(call: Call, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+async def chunks_of(call: Call, response: Response) -> AsyncGenerator[bytes, None]:
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.chunks():
             yield chunk
-    except NETWORK_ERRORS as error:
+    except Broken as error:
         raise network_failure(call, error, sent=True) from error
 
 
 async def read_body(
-    call: Call, response: httpx.Response, limit: int, *, cut: bool = False
+    call: Call, response: Response, limit: int, *, cut: bool = False
 ) -> bytes:
     """The body. Beyond ``limit`` bytes: ``cut`` it, or raise AnswerTooLarge."""
     received = bytearray()

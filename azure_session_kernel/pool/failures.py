@@ -18,8 +18,6 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from ..causes.dialects import FULL, listen
 from ..causes.dialects import OUR_SOURCE as OUR_SOURCE
 from ..causes.evidence import (
@@ -47,6 +45,7 @@ from .call import Call
 from .clock import date_of, moment
 from .credentials import token_claims
 from .endpoints import Endpoint
+from .exchange import ProxyFailed
 
 BODY_CHARS: Final = 2_000
 _SHOWN_CHARS: Final = 300
@@ -65,9 +64,6 @@ HEADERS: Final = (
     "x-ms-session-guid",
 )
 
-#: What httpx raises on the network's or the other end's account.
-NETWORK_ERRORS: Final = (httpx.HTTPError, httpx.StreamError, OSError)
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 #: The codes of the adapter whose cause is in the table; the others say all themselves.
 _ADAPTER_CODES: Final = ("NoSuchRoute", "InterpreterFailed")
 _MORE: Final = "\nThis looks further, and names the evidence:\nazure-session-kernel doctor"
@@ -227,15 +223,11 @@ def _who(reply: Reply, said: str) -> str:
     return f"the program in the container{said}"
 
 
-def network_failure(call: Call, error: Exception, *, sent: bool | None = None) -> PoolError:
+def network_failure(call: Call, error: Exception, *, sent: bool) -> PoolError:
     """The error for a request that got no complete answer.
 
-    :param sent: whether the request may have reached the pool; None: judge by ``error``.
+    :param sent: whether the request may have reached the pool.
     """
-    if isinstance(error, _NOT_SENT):
-        sent = False  # also when a proxy's CONNECT was sent
-    elif sent is None:
-        sent = True
     return unreached(call, trouble_of(error, refused=call.endpoint.loopback and not sent), sent)
 
 
@@ -263,10 +255,10 @@ def trouble_of(error: Exception, *, refused: bool = False) -> str:
     for kinds, trouble in (
         ((ssl.SSLCertVerificationError,), "untrusted"),
         ((socket.gaierror,), "dns"),
-        ((httpx.ProxyError,), "proxy"),
+        ((ProxyFailed,), "proxy"),
         ((ssl.SSLError,), "tls"),
         ((ConnectionRefusedError,), "refused"),
-        ((httpx.TimeoutException, TimeoutError, asyncio.TimeoutError), "timeout"),
+        ((TimeoutError, asyncio.TimeoutError), "timeout"),
     ):
         if trouble == "timeout" and refused:
             return "refused"

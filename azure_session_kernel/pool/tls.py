@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
 from typing import Any
 
-import httpx
+import certifi
 
 
 def tls_context(authority: str) -> ssl.SSLContext:
-    """What a client trusts; blocks. :param authority: see ``Endpoint``."""
+    """What a client trusts; blocks. :param authority: see ``Endpoint``.
+
+    :raises OSError: what the environment names can't be read.
+    """
     if not authority:
-        return httpx.create_ssl_context()
+        file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+        if folder and not file:
+            return ssl.create_default_context(capath=folder)
+        return ssl.create_default_context(cafile=file or certifi.where())
     context = _OneAuthority(ssl.PROTOCOL_TLS_CLIENT)
     context.file = authority
     return context

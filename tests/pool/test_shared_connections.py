@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from azure_session_kernel.pool.client import PoolClient
-from azure_session_kernel.pool.connections import SESSIONS_A_CLIENT, SharedConnections
+from azure_session_kernel.pool.connections import SESSIONS_A_CARRIER, SharedConnections
 from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import Endpoint, parse_endpoint
 
@@ -75,7 +75,7 @@ async def test_one_that_comes_gets_a_connection_of_one_that_has_gone(
     def session(number: int) -> PoolClient:
         return PoolClient(endpoint, FixedToken("t"), f"session-{number}", shared=shared)
 
-    first, *others = map(session, range(SESSIONS_A_CLIENT + 1))
+    first, *others = map(session, range(SESSIONS_A_CARRIER + 1))
     for client in (first, *others):
         await client.request("GET", "/x")
     assert pool.connections == 2

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-import httpx
-
 from ...common.errors import PoolError, PoolRouteNotFound, UnexpectedAnswer
 from ...interpreter.place import MARK
 from ...pool.client import EXCERPT_CHARS, MAX_ANSWER_BYTES, Answer, PoolClient
@@ -237,14 +235,14 @@ class BuiltinPool:
     ) -> tuple[str, int]:
         """Put a file there; the name ("": none) and the size (-1) that the pool says it has."""
         sent = _encoded(name, also=self.habits.upload)
-        form = httpx.Request("POST", "http://form", files={"file": (sent, data)})
+        boundary = uuid.uuid4().hex
         answer = await self._client.request(
             "POST",
             "/files" if self.version.flat else "/files/upload",
-            body=form.read(),
+            body=_form(boundary, sent, data),
             timeout_s=timeout_s + len(data) / _SLOW_BYTES_PER_S,
             query=self._query(folder),
-            headers={"Content-Type": form.headers["content-type"]},
+            headers={"Content-Type": f"multipart/form-data; boundary={boundary}"},
         )
         found = _entries(answer)
         return (found[0][0], found[0][2]) if found else ("", -1)
@@ -399,3 +397,15 @@ def unreadable(expected: str, answer: Answer) -> UnexpectedAnswer:
     )
     error.status = answer.status
     return error
+
+
+def _form(boundary: str, name: str, data: bytes) -> bytes:
+    """A form with one file. Its name is escaped as HTML's forms do it, and backslashes as in MIME."""
+    escaped = re.sub(r'["\x00-\x1f]', lambda c: f"%{ord(c.group()):02X}", name)
+    escaped = escaped.replace("\\", "\\\\")
+    head = (
+        f"--{boundary}\r\n"
+        f'Content-Disposition: form-data; name="file"; filename="{escaped}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    return head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
