@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def proxy_for(url: str) -> str:
     """``host:port`` of it; "" for none."""
+    from urllib.request import getproxies, proxy_bypass  # with http.client: a kernel needs neither
+
     parts = urlsplit(url)
     host = parts.hostname or ""
     if host in _LOOPBACK or proxy_bypass(host):
@@ -22,5 +23,7 @@ def proxy_for(url: str) -> str:
 
 def any_proxy(url: str) -> bool:
     """Whether there may be one: httpx reads ``NO_PROXY`` in its own way."""
+    from urllib.request import getproxies
+
     proxies = getproxies()
     return bool(proxies.get(urlsplit(url).scheme) or proxies.get("all"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import ssl
@@ -51,6 +52,7 @@ class Connections:
         self._shared = shared
         self._carrier: Carrier | None = None
         self._opening = asyncio.Lock()
+        self._ahead: asyncio.Task[None] | None = None
         self.asked = False
         """Whether a request may have reached the pool, which then has a session."""
 
@@ -114,7 +116,19 @@ class Connections:
             return "untrusted"
         return next(iter(found.trouble.values()), "")
 
+    def open_ahead(self) -> None:
+        """See ``PoolClient.open_ahead``."""
+        if self._ahead is None or self._ahead.done():
+            self._ahead = asyncio.create_task(self._open_ahead())
+
+    async def _open_ahead(self) -> None:
+        with contextlib.suppress(SettingsError, Broken):
+            await (await self._made()).open_ahead()
+
     async def aclose(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.wait({self._ahead})
         if self._carrier is None:
             return
         if self._shared is None:
@@ -240,9 +254,7 @@ async def chunks_of(call: Call, response: Response) -> AsyncGenerator[bytes, Non
         raise network_failure(call, error, sent=True) from error
 
 
-async def read_body(
-    call: Call, response: Response, limit: int, *, cut: bool = False
-) -> bytes:
+async def read_body(call: Call, response: Response, limit: int, *, cut: bool = False) -> bytes:
     """The body. Beyond ``limit`` bytes: ``cut`` it, or raise AnswerTooLarge."""
     received = bytearray()
     async for chunk in chunks_of(call, response):

@@ -185,6 +185,7 @@ class NotebookSession:
     async def _open(self) -> Hello:
         try:
             opening = self._opening = await self._prepared()
+            opening.client.open_ahead()  # while there is no token yet, or beside the hello
             if self._here.shared is not None:
                 self._here.shared.reap(opening)
             hello = await self._hello_of_a_boot_that_may_be_used(opening)
