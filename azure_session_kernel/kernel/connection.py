@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 import zmq
 from jupyter_client.connect import ConnectionFileMixin, write_connection_file
 from jupyter_core.paths import jupyter_runtime_dir
+from traitlets import Any as AnyTrait
 from traitlets import Integer, Unicode
 from traitlets.config.application import Application
 from traitlets.utils import filefind
@@ -37,6 +38,7 @@ class IPKernelApp(Application, ConnectionFileMixin):
 
     parent_handle = Integer(int(os.environ.get("JPY_PARENT_PID") or 0)).tag(config=True)
     connection_dir = Unicode()
+    blocking_class = AnyTrait()  # of a client, whose class is imported when a kernel is made
     _beating: zmq.Context[Any] | None = None
 
     def __init__(self, **options: Any) -> None:
@@ -44,6 +46,10 @@ class IPKernelApp(Application, ConnectionFileMixin):
         self.bound: dict[str, int] = {}
         """The port of each channel."""
         self.sockets: dict[str, zmq.Socket[Any]] = {}
+
+    def _ip_default(self) -> str:
+        """jupyter_client asks for it though the file says it, and looks at all interfaces then."""
+        return "127.0.0.1" if self.transport == "tcp" else super()._ip_default()
 
     def init_connection_file(self) -> None:
         """Read it; where there is none, it is written later, and removed at the end."""
