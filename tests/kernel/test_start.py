@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..conftest import RunningPool
-from .live_kernel import LiveKernel
+from .conftest import ProxiedPool, StartKernel
+from .live_kernel import LiveKernel, wait_until
 
 #: What a kernel with a session of an adapter's does without until somebody asks for more. Each was
 #: imported once, or is by something that was; none of them is small.
@@ -37,3 +39,13 @@ def test_a_kernel_imports_what_its_first_cells_need_and_no_more(
     assert "ipykernel.kernelbase" in imported
     found = [name for name in imported for one in LATER if f"{name}.".startswith(f"{one}.")]
     assert found == []
+
+
+def test_the_first_cell_finds_a_connection_beside_the_one_that_is_read_from(
+    proxied: Callable[[], ProxiedPool], start_kernel: StartKernel
+) -> None:
+    """A new one takes as long as a round trip, or three with TLS."""
+    network, env = proxied()
+    kernel = start_kernel(env)
+    wait_until(lambda: network.accepted > 1)
+    assert kernel.run("6 * 7").result == "42"
