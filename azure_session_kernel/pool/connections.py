@@ -248,8 +248,9 @@ def _encoding(response: Response) -> str:
 
 async def chunks_of(call: Call, response: Response) -> AsyncGenerator[bytes, None]:
     try:
-        async for chunk in response.chunks():
-            yield chunk
+        async with contextlib.aclosing(response.chunks()) as chunks:
+            async for chunk in chunks:
+                yield chunk
     except Broken as error:
         raise network_failure(call, error, sent=True) from error
 

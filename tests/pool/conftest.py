@@ -15,6 +15,8 @@ import pytest
 from azure_session_kernel.emulator.front.server import listen, pool_url, running
 from azure_session_kernel.emulator.kinds.kinds import Kind
 from azure_session_kernel.emulator.sessions.sessions import PoolOptions, SessionPool
+from azure_session_kernel.pool import connections
+from azure_session_kernel.pool.through_httpx import ThroughHttpx
 
 CONTAINER = (sys.executable, str(Path(__file__).with_name("local_pool_container.py")))
 TOKEN = "the-token-of-this-test"  # not a secret
@@ -83,3 +85,11 @@ def run_front() -> RunFront:
 async def front(run_front: RunFront) -> AsyncIterator[Front]:
     async with run_front() as front:
         yield front
+
+
+@pytest.fixture(params=["direct", "httpx"])
+def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Who carries the bytes of this test, which runs with each."""
+    if request.param == "httpx":
+        monkeypatch.setattr(connections, "Direct", ThroughHttpx)
+    return str(request.param)

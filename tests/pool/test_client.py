@@ -6,12 +6,10 @@ import asyncio
 import base64
 import email.utils
 import json
-import logging
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -34,11 +32,10 @@ from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import parse_endpoint
 
 from ..azure_facts import recording
+from .serving import IDENTIFIER, TOKEN, free_port
 
 POOL = "https://pool.blueground-16039c7f.eastasia.azurecontainerapps.io"
 BUILTIN = "https://eastasia.dynamicsessions.io/subscriptions/0/resourceGroups/rg/sessionPools/pool"
-IDENTIFIER = "ask-abcdefghijklmnopqrstuvwxyz234567"
-TOKEN = "the-token-0123456789"
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -491,13 +488,6 @@ async def test_each_network_failure_says_whether_the_request_may_have_arrived(
     assert text in str(found)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def test_a_local_pool_that_is_not_running_is_named_with_its_command() -> None:
     client = PoolClient(
         parse_endpoint(f"http://127.0.0.1:{free_port()}"), FixedToken(TOKEN), IDENTIFIER
@@ -507,184 +497,6 @@ async def test_a_local_pool_that_is_not_running_is_named_with_its_command() -> N
     assert caught.value.sent is False
     assert "azure-session-kernel pool" in caught.value.fix
     await client.aclose()
-
-
-# -- over real sockets
-
-Served = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def serving(answer: Served) -> AsyncIterator[PoolClient]:
-    """A client of a loopback server whose every connection is handled by ``answer``."""
-    writers: list[asyncio.StreamWriter] = []
-    handling: list[asyncio.Task[None]] = []
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await answer(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.append(writer)
-        handling.append(asyncio.create_task(handle(reader, writer)))
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    client = PoolClient(parse_endpoint(f"http://127.0.0.1:{port}"), FixedToken(TOKEN), IDENTIFIER)
-    try:
-        yield client
-    finally:
-        await client.aclose()
-        server.close()
-        # Also a connection that is only just being accepted: its client may have left long ago.
-        for _ in range(3):
-            await asyncio.sleep(0)
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, *handling, return_exceptions=True)
-        for writer in writers:
-            writer.close()
-        await asyncio.gather(*(w.wait_closed() for w in writers), return_exceptions=True)
-
-
-async def head_of(reader: asyncio.StreamReader) -> bytes:
-    return await reader.readuntil(b"\r\n\r\n")
-
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-async def test_a_proxy_never_sees_the_local_pools_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await head_of(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-        await writer.drain()
-
-    async with serving(answer) as client:
-        assert (await client.request("GET", "/x")).body == b"ok"
-
-
-async def test_one_connection_serves_requests_one_after_the_other() -> None:
-    connections = 0
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        while True:
-            await head_of(reader)
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            await writer.drain()
-
-    async with serving(answer) as client:
-        for _ in range(3):
-            await client.request("GET", "/x")
-    assert connections == 1
-
-
-async def test_a_silent_pool_ends_the_request_in_time_and_it_counts_as_sent() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    async with serving(answer) as client:
-        with pytest.raises(PoolUnreachable) as caught:
-            await client.request("POST", "/x", body=b"{}", timeout_s=1)
-    assert caught.value.sent is True
-
-
-async def test_a_pool_that_trickles_can_not_hold_a_request_beyond_its_time() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await head_of(reader)
-        writer.write(CHUNKED)
-        while True:
-            writer.write(b"1\r\nx\r\n")
-            await writer.drain()
-            await asyncio.sleep(0.01)
-
-    async with serving(answer) as client:
-        with pytest.raises(PoolUnreachable, match="broke off"):
-            await client.request("GET", "/x", timeout_s=1)
-
-
-async def test_a_connection_dropped_before_the_answer_counts_as_sent() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await head_of(reader)
-
-    async with serving(answer) as client:
-        with pytest.raises(PoolUnreachable) as caught:
-            await client.request("GET", "/x")
-    assert caught.value.sent is True
-
-
-async def test_a_stream_gives_each_chunk_as_it_arrives_while_other_requests_go_on() -> None:
-    go_on = asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await head_of(reader)
-        if head.startswith(b"GET /go"):
-            go_on.set()
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        else:
-            assert (await reader.readexactly(2)) == b"{}"
-            writer.write(CHUNKED + b"3\r\none\r\n")
-            await writer.drain()
-            await go_on.wait()
-            writer.write(b"3\r\ntwo\r\n0\r\n\r\n")
-        await writer.drain()
-
-    async with (
-        serving(answer) as client,
-        client.stream("/jupyter/read", body=b"{}", idle_timeout_s=60) as chunks,
-    ):
-        assert await chunks.__anext__() == b"one"
-        await client.request("GET", "/go")
-        assert [chunk async for chunk in chunks] == [b"two"]
-
-
-async def test_leaving_a_stream_closes_its_connection_at_once() -> None:
-    closed = asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await head_of(reader)
-        writer.write(CHUNKED + b"3\r\none\r\n")
-        await writer.drain()
-        await reader.readexactly(2)
-        assert await reader.read() == b""
-        closed.set()
-
-    async with serving(answer) as client:
-        async with client.stream("/read", body=b"{}", idle_timeout_s=60) as chunks:
-            await chunks.__anext__()
-        await closed.wait()
-
-
-@pytest.mark.parametrize("ending", ["silence", "break"])
-async def test_a_stream_that_falls_silent_or_breaks_is_unreachable(ending: str) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await head_of(reader)
-        writer.write(CHUNKED + b"3\r\none\r\n")
-        await writer.drain()
-        if ending == "silence":
-            await reader.readexactly(2)
-            await reader.read()
-
-    async with serving(answer) as client:
-        received = []
-        with pytest.raises(PoolUnreachable) as caught:
-            async with client.stream("/read", body=b"{}", idle_timeout_s=1) as chunks:
-                async for chunk in chunks:
-                    received.append(chunk)
-    assert received == [b"one"]
-    assert caught.value.sent is True
 
 
 async def test_a_stream_that_is_refused_is_the_same_error_as_a_request() -> None:
@@ -709,27 +521,6 @@ async def test_a_stream_renews_a_refused_token_too() -> None:
     client = client_of(handler, tokens=RenewableToken())
     async with client.stream("/read", body=b"{}", idle_timeout_s=1) as chunks:
         assert [chunk async for chunk in chunks] == [b"x"]
-
-
-# -- logs
-
-
-async def test_no_log_holds_the_identifier_or_the_token(caplog: pytest.LogCaptureFixture) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await head_of(reader)
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
-            b"Operation-Location: /executions/1?identifier=%s\r\n\r\n" % IDENTIFIER.encode()
-        )
-        await writer.drain()
-
-    with caplog.at_level(logging.DEBUG):
-        async with serving(answer) as client:
-            await client.request("GET", "/health")
-    assert "GET" in caplog.text, "httpx logged the request"
-    assert "identifier=…" in caplog.text
-    assert IDENTIFIER not in caplog.text
-    assert TOKEN not in caplog.text
 
 
 # -- stop, get, list

@@ -12,6 +12,8 @@ from azure_session_kernel.pool.connections import SESSIONS_A_CARRIER, SharedConn
 from azure_session_kernel.pool.credentials import FixedToken
 from azure_session_kernel.pool.endpoints import Endpoint, parse_endpoint
 
+pytestmark = pytest.mark.usefixtures("carrier")
+
 
 class Server:
     """Answers every request, and keeps connections open."""

@@ -39,6 +39,37 @@ def test_a_program_of_ours_imports_nothing_that_it_does_not_use(code: str) -> No
     assert _imported_by(code) == set()
 
 
+def test_a_kernel_that_needs_no_proxy_imports_no_httpx() -> None:
+    """Whatever it does: all modules of its rooms, and a request."""
+    code = """
+import asyncio, pkgutil, sys
+from importlib import import_module
+
+for room in ("kernel", "session", "transfer", "executors", "pool"):
+    package = import_module(f"azure_session_kernel.{room}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith(".through_httpx"):
+            import_module(module.name)
+
+from azure_session_kernel.common.errors import PoolUnreachable
+from azure_session_kernel.pool.client import PoolClient
+from azure_session_kernel.pool.credentials import FixedToken
+from azure_session_kernel.pool.endpoints import parse_endpoint
+
+async def ask():
+    client = PoolClient(parse_endpoint("http://127.0.0.1:1"), FixedToken("t"), "someone")
+    try:
+        await client.request("GET", "/")
+    except PoolUnreachable:
+        print("asked")
+
+asyncio.run(ask())
+print({"httpx", "httpcore", "h11", "anyio"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["asked", "set()", ""]
+
+
 def test_the_interpreter_in_a_session_is_left_as_it_is() -> None:
     code = (
         "import sys\nimport azure_session_kernel.container.interpreter\n"

@@ -400,7 +400,7 @@ def unreadable(expected: str, answer: Answer) -> UnexpectedAnswer:
 
 
 def _form(boundary: str, name: str, data: bytes) -> bytes:
-    """A form with one file. Its name is escaped as HTML's forms do it, and backslashes as in MIME."""
+    """A form with one file. Its name is escaped as HTML's forms do it, a backslash as MIME."""
     escaped = re.sub(r'["\x00-\x1f]', lambda c: f"%{ord(c.group()):02X}", name)
     escaped = escaped.replace("\\", "\\\\")
     head = (
