@@ -44,6 +44,11 @@ class AzureSessionKernelApp(IPKernelApp):
     @catch_config_error
     def initialize(self, argv: Sequence[str] | None = None) -> None:
         """:raises SystemExit: there can be no kernel, which has been said."""
+        try:
+            Path.cwd()
+        except OSError:
+            self.log.error("Current working directory doesn't exist.")
+            self.exit(1)
         self._configure(sys.argv[1:] if argv is None else argv)
         self._redirect()
         self.init_connection_file()

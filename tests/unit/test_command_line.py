@@ -100,3 +100,15 @@ def test_help_and_what_is_wrong_are_said_before_anything_is_done(
     assert said in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (ipython_dir / "runtime").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use stays there")
+def test_a_folder_that_is_gone_is_said_in_one_line(tmp_path: Path) -> None:
+    gone = f"import os; os.rmdir({str(tmp_path)!r})"
+    code = f"{gone}\nfrom azure_session_kernel.__main__ import main\nmain()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=100
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("Current working directory doesn't exist.\n")
+    assert "Traceback" not in ended.stderr
