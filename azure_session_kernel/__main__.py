@@ -6,9 +6,10 @@ import sys
 if sys.path and sys.path[0] != "":
     del sys.path[0]
 
-from azure_session_kernel.common.unused import leave_out_unused
+from azure_session_kernel.common.unused import leave_out_unused, leave_unopened
 
 leave_out_unused()
+leave_unopened("IPython", "ipykernel", "jupyter_client")
 
 from azure_session_kernel.kernel.app import main  # noqa: E402
 

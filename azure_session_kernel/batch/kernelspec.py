@@ -17,8 +17,8 @@ from traitlets.config.configurable import Configurable
 from traitlets.config.loader import KVArgParseConfigLoader
 
 from ..common.our_kernelspec import DEFAULT_NAME, runs_this_kernel
-from ..kernel.app import AzureSessionKernelApp
 from ..kernel.arguments import sorted_out
+from ..kernel.command_line import whole_application
 from ..session.installed import env_of
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,7 @@ def _sorted(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 def _configurable() -> list[Any]:
     """What options may be of: a list's are repeated."""
-    classes = (AzureSessionKernelApp, *AzureSessionKernelApp.classes)
+    application = whole_application()
+    classes: tuple[Any, ...] = (application, *application.classes)
     bases = [base for one in classes for base in one.__mro__ if issubclass(base, Configurable)]
     return list(dict.fromkeys(bases))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 from ..common.errors import SessionKernelError
 from ..wire import (
@@ -22,13 +22,17 @@ from ..wire import (
     Reaction,
     RestartReason,
 )
-from .session_files import SessionFiles
+
+if TYPE_CHECKING:
+    from .session_files import SessionFiles
 
 #: Metadata of an ``execute_request``: the cell's standard input, as ``%%stdin`` gave it. Only an
 #: executor whose cells get it when they start gets it.
 STDIN: Final = "azure-session-kernel.stdin"
 #: Where a one-shot container takes code unless it is told otherwise.
 DEFAULT_EXECUTE_PATH: Final = "/python/execute"
+#: What an answer about files may have: a listing with 800 bytes for each entry.
+FILES_ANSWER_BYTES: Final = 8 * 1024 * 1024
 NO_STDIN: Final = (
     "This pool passes no standard input on, so a cell in it can't read any. "
     "Write the values into the cell."

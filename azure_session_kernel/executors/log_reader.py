@@ -246,6 +246,7 @@ class LogReader:
             self._style.held_back(style)
             raise _held_back(style) from None
         self.connecting = False
+        self._client.open_ahead()  # for what is sent meanwhile
         self._style.flowed(style)
         return _chain(first, chunks)
 

@@ -84,8 +84,6 @@ Found = Mapping[str, Fingerprint | Unfit]
 
 #: Entries of one listing. What a session says beyond that is not read.
 MAX_ENTRIES: Final = 10_000
-#: What an answer about files may have: a listing with 800 bytes for each entry.
-MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 #: The year 10000, where dates end.
 _LATEST_NS: Final = 253_402_300_800 * 10**9
 

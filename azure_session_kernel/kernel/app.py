@@ -1,107 +1,105 @@
-"""The process around the kernel: sockets, signals, the end. One event loop, no user code."""
+"""The process around the kernel: signals, what has been configured, the end. No user code."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
+import os
 import signal
 import sys
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
-import zmq
-from ipykernel.kernelapp import IPKernelApp
 from tornado import ioloop
+from traitlets import Bool, Dict
+from traitlets.config.application import catch_config_error
+from traitlets.config.loader import Config
 from zmq.eventloop.zmqstream import ZMQStream
 
 from ..common.within import within
 from ..session.installed import set_what_pip_has_replaced
 from .arguments import sorted_out
+from .command_line import NAME, is_plain, read_by_ipykernel
+from .connection import IPKernelApp
 from .iopub import IOPubStream
 from .parent import Parent
 from .zmq_kernel import ZmqKernel
 
 log = logging.getLogger(__name__)
 
-#: Of a port that is taken; Windows has a number of its own.
-IN_USE = (errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", errno.EADDRINUSE))
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: How often the parent process is looked for, in seconds.
-PARENT_POLL_S = 1.0
+PARENT_POLL_S: Final = 1.0
 
 
 class AzureSessionKernelApp(IPKernelApp):
-    """ipykernel's application without a shell: control on the main loop, no output capture."""
+    """One event loop, and no thread but the heartbeat's: nothing is run in this process."""
 
-    name = "azure-session-kernel"
-    kernel_class = ZmqKernel
+    name = NAME
+    aliases = Dict({"f": "IPKernelApp.connection_file", "log-level": "Application.log_level"})
+    no_stdout = Bool(False).tag(config=True)
+    no_stderr = Bool(False).tag(config=True)
 
-    def init_sockets(self) -> None:
-        """No warning that loopback is not encrypted: nobody else can listen there."""
-        level = self.log.level
-        if self.ip in LOOPBACK:
-            self.log.setLevel(logging.ERROR)
+    @catch_config_error
+    def initialize(self, argv: Sequence[str] | None = None) -> None:
+        """:raises SystemExit: there can be no kernel, which has been said."""
         try:
-            super().init_sockets()  # type: ignore[no-untyped-call]
-        finally:
-            self.log.setLevel(level)
+            Path.cwd()
+        except OSError:
+            self.log.error("Current working directory doesn't exist.")
+            self.exit(1)
+        self._configure(sys.argv[1:] if argv is None else argv)
+        self._redirect()
+        self.init_connection_file()
+        self.init_sockets()
+        self.init_heartbeat()
+        # Whoever reads the file, or the log, finds the ports bound.
+        self.write_connection_file()
+        self.log_connection_info()
+        # Interrupts come as messages; a stray Ctrl-C in the server's terminal is not for us.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._init_kernel()
 
-    def _bind_socket(self, s: zmq.Socket[bytes], port: int) -> int:
-        """jupyter_client finds free ports, lets go of them and writes them down; when many kernels
-        start at once, another process may take one before this one can.
-        """
-        try:
-            return int(super()._bind_socket(s, port))  # type: ignore[no-untyped-call]
-        except zmq.ZMQError as error:
-            if error.errno not in IN_USE:
-                raise
-        self.log.critical(
-            "Port %d, which %s gives this kernel, has been taken by another process meanwhile. "
-            "No session was opened. Start the kernel again, and it gets other ports; "
-            "Jupyter's servers do so by themselves.",
-            port,
-            self.abs_connection_file,
+    def _configure(self, argv: Sequence[str]) -> None:
+        if is_plain(argv):
+            self.parse_command_line(list(argv))
+            return
+        config, self.cli_config = read_by_ipykernel(argv)
+        names, known = {one.__name__ for one in type(self).__mro__}, self.trait_names(config=True)
+        for name in names & config.keys():
+            config[name] = Config({n: value for n, value in config[name].items() if n in known})
+        self.update_config(config)
+
+    def _redirect(self) -> None:
+        """What this process itself prints: its log."""
+        if self.no_stdout or self.no_stderr:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # until the end
+            if self.no_stdout:
+                sys.stdout = sys.__stdout__ = nowhere  # type: ignore[misc]
+            if self.no_stderr:
+                sys.stderr = sys.__stderr__ = nowhere  # type: ignore[misc]
+
+    def _init_kernel(self) -> None:
+        # A terminal shows warnings; ``--log-level=INFO`` in the kernelspec's ``argv`` shows more.
+        logging.getLogger("azure_session_kernel").setLevel(self.log_level)  # type: ignore[arg-type]
+        # A socket that is read by a stream must be written by it too: any other use can take the
+        # event that would have woken the stream.
+        self._iopub = IOPubStream(self.sockets["iopub"])
+        self._iopub.on_recv(self._welcome)
+        self.kernel = ZmqKernel.instance(
+            parent=self,
+            session=self.session,
+            shell_stream=ZMQStream(self.sockets["shell"]),
+            control_stream=ZMQStream(self.sockets["control"]),
+            iopub_socket=self._iopub,
+            stdin_socket=self.sockets["stdin"],
+            log=self.log,
+            connection_file=str(self.abs_connection_file),
+            arguments=self._arguments_for_the_session(),
         )
-        sys.exit(1)
-
-    def init_heartbeat(self) -> None:
-        """ipykernel binds its port in a thread, where a failure stays without consequence."""
-        if self.hb_port:
-            with zmq.Context() as context, context.socket(zmq.ROUTER) as socket:
-                self._bind_socket(socket, self.hb_port)
-        super().init_heartbeat()  # type: ignore[no-untyped-call]
-
-    def init_pdb(self) -> None:
-        """Nothing is debugged in this process."""
-
-    def init_poller(self) -> None:
-        """ipykernel's poller ends the process at once; ours stops the session first."""
-
-    def init_control(self, context: Any) -> None:
-        """A control socket without the threads and the debugger of a kernel that runs code."""
-        self.control_socket = context.socket(zmq.ROUTER)
-        self.control_socket.linger = 1000
-        self._apply_curve(self.control_socket)
-        self.control_port = self._bind_socket(self.control_socket, self.control_port)
-        if hasattr(zmq, "ROUTER_HANDOVER"):
-            self.control_socket.router_handover = 1
-
-    def _apply_curve(self, socket: Any) -> None:
-        apply = getattr(self, "_apply_curve_server_options", None)
-        if apply is not None:
-            apply(socket)
-
-    def init_iopub(self, context: Any) -> None:
-        """Published straight from the event loop: no user thread ever prints in this process."""
-        self.iopub_socket = context.socket(zmq.XPUB)
-        self.iopub_socket.linger = 1000
-        # ZeroMQ drops silently at its limit of 1000 queued messages (docs/design.md rule 4).
-        self.iopub_socket.sndhwm = 0
-        self.iopub_socket.setsockopt(zmq.XPUB_VERBOSER, 1)
-        self._apply_curve(self.iopub_socket)
-        self.iopub_port = self._bind_socket(self.iopub_socket, self.iopub_port)
-        self.iopub_thread = None
+        ports = {f"{channel}_port": port for channel, port in self.bound.items()}
+        self.kernel.record_ports(ports)  # type: ignore[no-untyped-call]
 
     def _welcome(self, frames: list[bytes]) -> None:
         """Tell a front end that its subscription is in force (JEP 65, ``iopub_welcome``).
@@ -111,40 +109,7 @@ class AzureSessionKernelApp(IPKernelApp):
         topic = self._iopub.subscribed(frames)
         if topic is not None:
             content = {"subscription": topic.decode("utf-8", "replace")}
-            self.session.send(self.iopub_socket, "iopub_welcome", content, ident=topic or None)
-
-    def close(self) -> None:
-        if self.iopub_socket is not None and not self.iopub_socket.closed:
-            self.iopub_socket.close()
-        super().close()  # type: ignore[no-untyped-call]
-
-    def init_io(self) -> None:
-        """No capture: what this process prints is for its log alone (docs/design.md rule 5)."""
-
-    def init_signal(self) -> None:
-        """Interrupts come as messages; a stray Ctrl-C in the server's terminal is not for us."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def init_kernel(self) -> None:
-        # A terminal shows warnings; ``--log-level=INFO`` in the kernelspec's ``argv`` shows more.
-        logging.getLogger("azure_session_kernel").setLevel(self.log_level)  # type: ignore[arg-type]
-        # A socket that is read by a stream must be written by it too: any other use can take the
-        # event that would have woken the stream.
-        self._iopub = IOPubStream(self.iopub_socket)
-        self._iopub.on_recv(self._welcome)
-        self.kernel = ZmqKernel.instance(
-            parent=self,
-            session=self.session,
-            shell_stream=ZMQStream(self.shell_socket),
-            control_stream=ZMQStream(self.control_socket),
-            iopub_socket=self._iopub,
-            stdin_socket=self.stdin_socket,
-            log=self.log,
-            connection_file=self.abs_connection_file,
-            arguments=self._arguments_for_the_session(),
-        )
-        ports = {f"{name}_port": port for name, port in self._ports.items()}
-        self.kernel.record_ports(ports)  # type: ignore[no-untyped-call]
+            self.session.send(self.sockets["iopub"], "iopub_welcome", content, ident=topic or None)
 
     def _arguments_for_the_session(self) -> list[str]:
         arguments, unused = sorted_out(self.cli_config)
@@ -152,14 +117,12 @@ class AzureSessionKernelApp(IPKernelApp):
             log.warning("without effect in a session: %s", " ".join(unused))
         return arguments
 
-    def init_path(self) -> None:
-        """Nothing is imported from the notebook's folder."""
-
     def start(self) -> None:
         """Run until shutdown, SIGTERM, or the end of the parent process."""
         self.io_loop = ioloop.IOLoop.current()
         self.io_loop.add_callback(self._watch_for_the_end)
-        super().start()  # type: ignore[no-untyped-call]
+        self.kernel.start()
+        self.io_loop.start()
 
     async def _watch_for_the_end(self) -> None:
         ended = self.kernel.over

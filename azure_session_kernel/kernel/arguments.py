@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from IPython.core.application import BaseIPythonApplication
 from jupyter_client.connect import ConnectionFileMixin
+from traitlets.config.application import Application
 
 #: Sections of this process, which take effect here or nowhere.
 _HERE: Final = frozenset(
@@ -16,10 +16,12 @@ _HERE: Final = frozenset(
 _APPLICATION: Final = ("IPKernelApp", "AzureSessionKernelApp")
 _OF_THE_PROCESS: Final = frozenset(
     {
-        *BaseIPythonApplication.class_traits(config=True),
+        *Application.class_traits(config=True),
         *ConnectionFileMixin.class_own_traits(config=True),
-        "parent_handle",
-        "interrupt",
+        *("parent_handle", "interrupt"),
+        # The rest is of BaseIPythonApplication.
+        *("add_ipython_dir_to_sys_path", "auto_create", "copy_config_files"),
+        *("overwrite", "verbose_crash"),
     }
 )
 #: They choose files and classes on this machine, which a session does not see.

@@ -18,7 +18,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..common.errors import (
     CredentialError,
@@ -44,12 +44,14 @@ from .file_hints import HintedMessages
 from .front_end import FrontEnd
 from .interrupts import LAST_WORDS_S, InterruptLadder
 from .lanes import Lanes
-from .magics.cell import MagicCells
 from .magics.parse import Magic, find_magic
 from .request_states import Event, State
 from .requests import Request, RequestTable
 from .session_messages import SessionMessages
 from .waiting import waiter_of
+
+if TYPE_CHECKING:
+    from .magics.cell import MagicCells
 
 #: ``kernel_info`` waits so long for the session, then answers in any case (docs/design.md 6).
 START_BUDGET_S: Final = 20.0
@@ -103,7 +105,8 @@ class AzureSessionKernel:
         hinted = HintedMessages(self._messages, self._requests, here.folder, self._takes_files)
         self._notebook = NotebookSession(here, hinted, self.is_busy)
         self._ladder = InterruptLadder(self._notebook, self._requests, self._lanes, self._ends)
-        self._magics = MagicCells(front, self._notebook, here.folder, self._messages.last)
+        self._folder = here.folder
+        self._magics: MagicCells | None = None
         front.start(self._take)
         front.publish("status", {"execution_state": "starting"}, None)
 
@@ -193,6 +196,11 @@ class AzureSessionKernel:
 
     async def _run_magic(self, request: Request, magic: Magic) -> None:
         """A line for this kernel itself (``magics/``); then the rest of the cell, if any."""
+        from .magics.cell import MagicCells  # most kernels run none
+
+        if self._magics is None:
+            last = self._messages.last
+            self._magics = MagicCells(self._front, self._notebook, self._folder, last)
         try:
             await self._magics.run(request, magic, self._counts.next)
         except SessionKernelError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ipykernel.kernelbase import Kernel
 from tornado import ioloop
+from traitlets import Any as AnyTrait
 from traitlets import List, Unicode
 from zmq.eventloop.zmqstream import ZMQStream
 
@@ -25,6 +26,7 @@ class ZmqKernel(Kernel):
     implementation_version = __version__
     banner = BANNER
     language_info = LANGUAGE
+    profile_dir = AnyTrait()  # IPython's, which looks for its class when a kernel is made
     connection_file = Unicode()
     #: Of the command line, for the session's interpreter.
     arguments = List(Unicode())

@@ -166,6 +166,13 @@ class PoolClient:
             finally:
                 await response.aclose()
 
+    def open_ahead(self) -> None:
+        """Have a connection ready for the next request, in the background: a pool far away takes as
+        long for a new one as for two or three answers. Nothing is sent, and what fails is for that
+        request to tell.
+        """
+        self._connections.open_ahead()
+
     async def call_of(self, method: str, path: str) -> Call:
         """The request as errors speak of it; it cleans what was answered of token and identifier.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 
 def moment(text: str) -> datetime | None:
     """An HTTP date (RFC 9110, 5.6.7); None for what is none."""
+    from email.utils import parsedate_to_datetime  # most kernels are told no time
+
     try:
         found = parsedate_to_datetime(text)
         return found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)

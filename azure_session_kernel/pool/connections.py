@@ -52,6 +52,7 @@ class Connections:
         self._shared = shared
         self._carrier: Carrier | None = None
         self._opening = asyncio.Lock()
+        self._ahead: asyncio.Task[None] | None = None
         self.asked = False
         """Whether a request may have reached the pool, which then has a session."""
 
@@ -115,7 +116,19 @@ class Connections:
             return "untrusted"
         return next(iter(found.trouble.values()), "")
 
+    def open_ahead(self) -> None:
+        """See ``PoolClient.open_ahead``."""
+        if self._ahead is None or self._ahead.done():
+            self._ahead = asyncio.create_task(self._open_ahead())
+
+    async def _open_ahead(self) -> None:
+        with contextlib.suppress(SettingsError, Broken):
+            await (await self._made()).open_ahead()
+
     async def aclose(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.wait({self._ahead})
         if self._carrier is None:
             return
         if self._shared is None:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from ..common.within import within
 from .endpoints import Endpoint
 from .exchange import (
+    CONNECT_TIMEOUT_S,
     HEADERS,
     MAX_CONNECTIONS,
     Broken,
@@ -73,6 +74,14 @@ class Direct:
             self._give_back(connection)
             raise
         return _Answer(self, connection, timeouts.read_s, connection.status, connection.headers)
+
+    async def open_ahead(self) -> None:
+        """See ``Carrier``."""
+        connection = self._kept()
+        if connection is None:
+            connection = await self._connect(CONNECT_TIMEOUT_S)
+            connection.used_at = time.monotonic()
+        self._idle.append(connection)
 
     async def aclose(self) -> None:
         self._closed = True

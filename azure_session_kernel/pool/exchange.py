@@ -110,6 +110,13 @@ class Carrier(Protocol):
         """
         ...
 
+    async def open_ahead(self) -> None:
+        """Have an idle connection for the next request, where that can be. Nothing is sent.
+
+        :raises Broken: there is none.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Close every connection; what is under way breaks off."""
         ...

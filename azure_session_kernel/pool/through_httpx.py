@@ -100,6 +100,9 @@ class ThroughHttpx:
         with _failures(progress):
             return _Answer(await self._http.send(built, stream=True))
 
+    async def open_ahead(self) -> None:
+        """httpx makes a connection for a request only."""
+
     async def aclose(self) -> None:
         await self._http.aclose()
 

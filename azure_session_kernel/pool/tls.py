@@ -7,8 +7,6 @@ import os
 import ssl
 from typing import Any
 
-import certifi
-
 
 def tls_context(authority: str) -> ssl.SSLContext:
     """What a client trusts; blocks. :param authority: see ``Endpoint``.
@@ -19,6 +17,8 @@ def tls_context(authority: str) -> ssl.SSLContext:
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         if folder and not file:
             return ssl.create_default_context(capath=folder)
+        import certifi  # a local pool needs none
+
         return ssl.create_default_context(cafile=file or certifi.where())
     context = _OneAuthority(ssl.PROTOCOL_TLS_CLIENT)
     context.file = authority

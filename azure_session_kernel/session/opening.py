@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ..common.errors import LocalPoolNotRunning, SettingsError
@@ -22,8 +22,10 @@ from .identity import Scope, choose_scope, install_secret, make_identifier
 from .lease import AlreadyHeld, HeldLease, Lease, LeaseState, LeaseStore
 from .lease_writer import LeaseWriter
 from .settings import LOCAL, Settings
-from .shared import Shared
 from .surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from .shared import Shared
 
 #: How long the pool may be out of reach while a cell runs there, in seconds. A session on this
 #: machine does not come back when its pool is gone.

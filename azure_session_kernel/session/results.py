@@ -11,13 +11,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..common.errors import SessionKernelError
 from ..common.within import within
-from ..executors.session_files import SessionFiles
-from ..transfer.bring_back import BringBack
 from ..wire import Message
+
+if TYPE_CHECKING:
+    from ..executors.session_files import SessionFiles
+    from ..transfer.bring_back import BringBack
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ LAST_LOOK_S: Final = 60.0
 HURRIED_S: Final = 1.0
 
 #: The session's files; None when it is not open any more.
-Files = Callable[[], Awaitable[SessionFiles | None]]
+Files = Callable[[], Awaitable["SessionFiles | None"]]
 
 
 class Results:

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ..common.daemon_thread import in_daemon_thread
 from ..common.errors import (
@@ -31,9 +31,6 @@ from ..common.errors import (
 )
 from ..common.within import within
 from ..executors.base import Executor
-from ..executors.session_files import SessionFiles
-from ..transfer.bring_back import BringBack
-from ..transfer.upload_first import upload_first
 from ..transfer.uploads import Uploads
 from ..wire import PIPELINING, BootEnded, Gap, Hello, InterruptOutcome, Message, Oversized, Reaction
 from .boot_deaths import Deaths
@@ -53,10 +50,12 @@ from .loss_errors import (
 from .loss_reasons import explain, with_files
 from .opening import Opening, has_moved, prepare
 from .own_requests import Questions
-from .reaper import reap_leftovers
 from .results import Results
 from .surroundings import Surroundings
 from .variables import Variables
+
+if TYPE_CHECKING:
+    from ..executors.session_files import SessionFiles
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +68,8 @@ OPEN_BUDGET_S: Final = 60.0
 SEND_BUDGET_S: Final = 60.0
 #: So often a pool may give a cell a session and then say that it is full.
 FULL_TRIES: Final = 3
+#: What others left behind is looked for once those who wait for this session have been answered.
+REAP_AFTER_S: Final = 0.3
 #: How long closing waits for what it has cancelled, or for files that are far away.
 LET_GO_S: Final = 0.3
 #: How long it waits for answers before that, where nobody will kill this process: a container takes
@@ -184,6 +185,7 @@ class NotebookSession:
     async def _open(self) -> Hello:
         try:
             opening = self._opening = await self._prepared()
+            opening.client.open_ahead()  # while there is no token yet, or beside the hello
             if self._here.shared is not None:
                 self._here.shared.reap(opening)
             hello = await self._hello_of_a_boot_that_may_be_used(opening)
@@ -230,6 +232,8 @@ class NotebookSession:
         self._fresh = False
         self._deaths.opened()
         if opening.settings.download and self.results.bring_back is None:
+            from ..transfer.bring_back import BringBack
+
             self.results.bring_back = BringBack(self._here.folder, opening.settings.download)
         opening.lease.update("open", boot=hello.boot)
         self.hello = hello
@@ -237,7 +241,7 @@ class NotebookSession:
         if hello.execution_count > 0:
             self._variables.found_in(hello.boot)
         if self._reaping is None and self._here.shared is None:
-            self._reaping = asyncio.create_task(reap_leftovers(opening))
+            self._reaping = asyncio.create_task(_reap(opening))
 
     def _budget(self, budget_s: float) -> float:
         """A local pool that does not answer is not there: no use in waiting for it."""
@@ -345,11 +349,14 @@ class NotebookSession:
 
     async def _upload_first_files(self, opening: Opening, hello: Hello) -> None:
         """``AZURE_SESSION_UPLOAD``: before the first cell of an interpreter that has run none."""
-        if hello.execution_count or hello.boot == self._got_first_files:
+        patterns = opening.settings.upload
+        if not patterns or hello.execution_count or hello.boot == self._got_first_files:
             return
+        from ..transfer.upload_first import upload_first
+
         try:
             files, folder = opening.executor.files(hello.boot), self._here.folder
-            await upload_first(files, opening.settings.upload, folder)
+            await upload_first(files, patterns, folder)
         except FileTransferError:
             self._got_first_files = hello.boot  # one cell fails, not all
             raise
@@ -655,6 +662,13 @@ def _is_stale(opening: Opening, hello: Hello) -> bool:
         return True
     own = opening.scope.kind == "kernel" and opening.settings.identifier is None
     return own and hello.execution_count > 0
+
+
+async def _reap(opening: Opening) -> None:
+    await asyncio.sleep(REAP_AFTER_S)
+    from .reaper import reap_leftovers
+
+    await reap_leftovers(opening)
 
 
 async def _run(

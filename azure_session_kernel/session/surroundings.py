@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .identity import read_parent_environ
-from .shared import Shared
+
+if TYPE_CHECKING:
+    from .shared import Shared
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from pathspec import GitIgnoreSpec
-
 from ..common.errors import FileTransferError
 
 IGNORE_FILE: Final = ".sessionignore"
@@ -77,6 +75,8 @@ class IgnoreRules:
     """:param lines: those of a ``.sessionignore``."""
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
+        from pathspec import GitIgnoreSpec  # most kernels transfer no files
+
         lines = list(lines)
         self._take_back = any(line.startswith("!") for line in lines)
         self._rules = GitIgnoreSpec.from_lines([*_CLUTTER, *lines])

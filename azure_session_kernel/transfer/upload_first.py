@@ -20,8 +20,6 @@ async def upload_first(files: SessionFiles, patterns: Sequence[str], folder: Pat
     :param folder: the notebook's.
     :raises FileTransferError: saying that the setting is the reason.
     """
-    if not patterns:
-        return
     try:
         await upload(files, folder, patterns, Tally(), limits=Limits(), for_start=True)
     except FileTransferError as error:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..executors.session_files import Fingerprint
 from .limits import Limits
+
+if TYPE_CHECKING:
+    from ..executors.session_files import Fingerprint
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ class TcpProxy:
         self._flows = threading.Event()
         self._flows.set()
         self._is_cut = False
+        self.accepted = 0
+        """How many connections there have been."""
         self._connect_s = self._each_way_s = 0.0
         self._lock = threading.Lock()
 
@@ -95,6 +97,7 @@ class TcpProxy:
                     near.close()
                     continue
                 self._connections += [near, far]
+                self.accepted += 1
             users = threading.Semaphore(0)
             self._run(self._pump, near, far, users, self._connect_s)
             self._run(self._pump, far, near, users, 0.0)

@@ -59,6 +59,8 @@ class Pool:
         self.reads = self.open = 0
         self.at_end = asyncio.Event()
 
+    def open_ahead(self) -> None: ...
+
     @asynccontextmanager
     async def stream(self, path: str, **_: Any) -> AsyncIterator[AsyncIterator[bytes]]:
         self.reads += 1

@@ -12,8 +12,8 @@ import pytest
 from azure_session_kernel.common.errors import SessionKernelError, SessionLost
 from azure_session_kernel.kernel import file_hints as hinted
 from azure_session_kernel.kernel.file_hints import HintedMessages
-from azure_session_kernel.kernel.magics import missing
 from azure_session_kernel.kernel.requests import Request, RequestTable
+from azure_session_kernel.transfer import local_lookup
 from azure_session_kernel.transfer.local_lookup import pattern_of
 from azure_session_kernel.wire import Message
 
@@ -64,7 +64,7 @@ class FarAway:
             assert self.gate.wait(LIMIT_S)
             return pattern_of(folder, name)
 
-        monkeypatch.setattr(missing, "pattern_of", look)
+        monkeypatch.setattr(local_lookup, "pattern_of", look)
         requests = RequestTable()
         requests.add(Request(message("execute_request", ""), [], "shell"))
         self.shown = Shown()
@@ -114,7 +114,7 @@ async def test_a_look_that_fails_holds_nothing_up(
     def fail(folder: Path, name: str) -> str:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(missing, "pattern_of", fail)
+    monkeypatch.setattr(local_lookup, "pattern_of", fail)
     far_away.send()
     await far_away.shown.until("stream", "error", "execute_reply", "status", "gap")
     assert "looking for what a cell misses failed" in caplog.text

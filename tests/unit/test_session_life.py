@@ -129,7 +129,9 @@ class World:
         settings = Settings.from_environ({"AZURE_SESSION_POOL_ENDPOINT": POOL})
         scope = Scope("kernel", "key")
         held = self.store.acquire(Lease.new("ask-one", POOL, scope))
-        client: Any = SimpleNamespace(asked=self.executor.starts > 0, used_at=time.time())
+        client: Any = SimpleNamespace(
+            asked=self.executor.starts > 0, used_at=time.time(), open_ahead=lambda: None
+        )
         tokens = FixedToken("token")
         endpoint, lease = parse_endpoint(POOL), LeaseWriter(held)
         return Opening(settings, endpoint, scope, tokens, lease, client, self.executor, "")  # type: ignore[arg-type]

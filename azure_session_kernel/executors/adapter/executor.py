@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...common.errors import (
     CredentialError,
@@ -40,12 +40,13 @@ from ...wire import (
     split_body,
     word,
 )
-from ..base import ExecutorContext, Stdin
-from ..in_folder import seen_from
+from ..base import FILES_ANSWER_BYTES, ExecutorContext, Stdin
 from ..log_reader import LogReader, lost, session_errors
-from ..session_files import MAX_ANSWER_BYTES, SessionFiles
-from .files import AdapterFiles
 
+if TYPE_CHECKING:
+    from ..session_files import SessionFiles
+
+HELLO: Final = "POST /jupyter/hello"
 #: One hello waits so long for an interpreter that is starting.
 HELLO_WAIT_S: Final = 15.0
 #: A pool that can't be reached at a kernel's start is a wrong setting more often than weather.
@@ -204,6 +205,9 @@ class AdapterExecutor:
                 raise
 
     def files(self, boot: str) -> SessionFiles:
+        from ..in_folder import seen_from  # most kernels transfer none
+        from .files import AdapterFiles
+
         async def call(name: str, body: dict[str, Any], timeout_s: float) -> dict[str, Any]:
             if self._log_reader is not None:
                 self._log_reader.touch()
@@ -262,7 +266,7 @@ class AdapterExecutor:
                     f"/jupyter/{call}",
                     body=data,
                     timeout_s=timeout_s,
-                    answer_bytes=MAX_ANSWER_BYTES,
+                    answer_bytes=FILES_ANSWER_BYTES,
                 )
         finally:
             self._under_way -= 1

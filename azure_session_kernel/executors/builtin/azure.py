@@ -21,7 +21,7 @@ from ...pool.management import next_query, refuses_version
 from ...pool.retry import PASSING, delays
 from ...wire import dump
 from ...wire.json_text import short_text
-from ..session_files import MAX_ANSWER_BYTES as LISTING_BYTES
+from ..base import FILES_ANSWER_BYTES as LISTING_BYTES
 from ..session_files import MAX_ENTRIES, is_size
 
 #: Azure's ceiling for one execution (docs/azure.md 6.3).

@@ -18,7 +18,7 @@ from ...common.errors import CredentialError, PoolError
 from ...common.within import within
 from ...pool.retry import delays, retry
 from ...wire import REACTIONS, Message, Reaction, WireError, load, message_as_json, word
-from ..session_files import MAX_ANSWER_BYTES
+from ..base import FILES_ANSWER_BYTES
 from .azure import PASSES
 from .folder import Folder
 
@@ -83,7 +83,7 @@ class Notes:
 
     async def taken_back(self, name: str, timeout_s: float) -> dict[str, Any] | None:
         """What the session has written into ``name``, which is removed; None: nothing."""
-        found = await self._folder.get(name, timeout_s, MAX_ANSWER_BYTES)
+        found = await self._folder.get(name, timeout_s, FILES_ANSWER_BYTES)
         if found is None:
             return None
         with contextlib.suppress(PoolError):

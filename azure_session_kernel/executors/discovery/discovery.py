@@ -18,19 +18,19 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...common.errors import CredentialError, PoolError
 from ...pool.client import PoolClient
 from ...pool.endpoints import Endpoint
 from ...pool.failures import OUR_SOURCE
 from ...wire import Hello, InterruptOutcome, Message, Reaction, RestartReason
-from ..adapter.executor import AdapterExecutor
+from ..adapter.executor import HELLO, AdapterExecutor
 from ..base import DEFAULT_EXECUTE_PATH, Described, Executor, ExecutorContext, ExecutorName, Stdin
-from ..oneshot.api import FieldsWanted
-from ..session_files import SessionFiles
 from .known_kinds import Known, KnownKinds
-from .routes import HELLO, ask_all, is_about_kind, nothing_fits, routes
+
+if TYPE_CHECKING:
+    from ..session_files import SessionFiles
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,9 @@ class DiscoveringExecutor:
         try:
             return await self._start_adapter(budget_s)
         except PoolError as error:
+            from ..oneshot.api import FieldsWanted  # most pools have an adapter
+            from .routes import ask_all, is_about_kind, nothing_fits, routes
+
             if not is_about_kind(error):
                 raise
             refused = error
@@ -149,6 +152,8 @@ class DiscoveringExecutor:
         try:
             hello = await executor.start(budget_s)
         except PoolError as error:
+            from .routes import is_about_kind
+
             if not is_about_kind(error):
                 raise
             log.info("the pool is no %s pool any more: %s", known.kind, error)

@@ -15,6 +15,7 @@ from ...common.errors import PoolError, PoolRouteNotFound, UnexpectedAnswer
 from ...pool.client import PoolClient
 from ...pool.failures import OUR_SOURCE
 from ...wire import dump
+from ..adapter.executor import HELLO
 from ..base import DEFAULT_EXECUTE_PATH
 from ..oneshot.api import (
     PISTON_PATH,
@@ -28,7 +29,6 @@ from ..oneshot.pool import PROBE_S, OneShotPool
 from ..oneshot.probe import new_boot
 from .known_kinds import Known
 
-HELLO: Final = "POST /jupyter/hello"
 _EXECUTIONS: Final = "/executions"
 _VERSION: Final = {"api-version": "2025-02-02-preview"}
 _UNAVAILABLE: Final = "Azure Container App - Unavailable"

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from ...transfer.local_lookup import pattern_of, pattern_of_package
 from ...transfer.quoting import quoted, unescaped
 from ...wire import Message
 
@@ -67,6 +66,8 @@ def _hint(ename: str, evalue: str, folder: Path) -> str:
 
 def _patterns(ename: str, evalue: str, folder: Path) -> Iterator[str]:
     """What may have to be uploaded, as patterns of ``%upload``; "" for what is not there."""
+    from ...transfer.local_lookup import pattern_of, pattern_of_package  # most cells miss none
+
     match ename:
         case "FileNotFoundError" if found := _NO_FILE.search(evalue):
             yield pattern_of(folder, _name(found))
