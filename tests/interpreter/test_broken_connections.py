@@ -134,7 +134,8 @@ async def test_an_interpreter_that_ignores_interrupts_is_ended(pool: RunningPool
         stubborn = "while True:\n    try:\n        input()\n    except KeyboardInterrupt: pass"
         asked = await session.send(cell(stubborn))
         assert await session.interrupt(asked) == "pending"
-        await session.executor.restart(session.hello.boot, "interrupt", 30)
+        insists = (session.executor.restart(session.hello.boot, "interrupt", 30) for _ in range(3))
+        await asyncio.gather(*insists)
         await session.until(lambda: session.ended)
         assert session.ended[0].reason == "stopped"
         assert "files" in session.ended[0].cause

@@ -157,15 +157,17 @@ class InterpreterExecutor:
         """
         if boot != self._boot:
             return
-        # It goes on when the caller has no more time: the pool may take longer to confirm it.
-        plain, box = self._plain, self._box
-        ending = self._end_boot(box, reason) if plain is None else self._end_plain(plain, reason)
-        self._ending = asyncio.ensure_future(ending)
-        done, _ = await asyncio.wait({self._ending}, timeout=timeout_s)
+        # It goes on when the caller has no more time: the pool may take longer to confirm it. Who
+        # asks meanwhile, as whoever interrupts again does, waits for the same end.
+        if (ending := self._ending) is None or ending.done():
+            plain, box = self._plain, self._box
+            end = self._end_boot(box, reason) if plain is None else self._end_plain(plain, reason)
+            ending = self._ending = asyncio.ensure_future(end)
+        done, _ = await asyncio.wait({ending}, timeout=timeout_s)
         if not done:
-            self._ending.add_done_callback(_log_failure)
+            ending.add_done_callback(_log_failure)
             raise PoolUnreachable("The pool did not confirm in time that the session ended.")
-        self._ending.result()
+        ending.result()
 
     async def _end_boot(self, box: Box | None, reason: RestartReason) -> None:
         if box is not None:
