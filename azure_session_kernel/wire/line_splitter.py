@@ -35,7 +35,9 @@ class LineSplitter:
     """Splits on ``\\n`` only (rule 3 of ``wire``), and behind a message's parts (``frames.py``)."""
 
     def __init__(self, max_line_bytes: int = MAX_LINE_BYTES) -> None:
-        self._parts: list[bytes] = []
+        #: Not a list of pieces: a large one would be there twice, and the memory of many small ones
+        #: does not go back to the system.
+        self._kept = bytearray()
         self._size = 0
         self._left: int | None = None
         """Of a message's parts: bytes that are still to come, before the ``\\n`` behind them."""
@@ -81,8 +83,8 @@ class LineSplitter:
             start = end + 1
             if self._left is None and self._has_parts(data, start):
                 continue
-            line, whole = b"".join(self._parts), self._size <= self._max
-            self._parts.clear()
+            line, whole = bytes(self._kept), self._size <= self._max
+            self._kept = bytearray()
             self._size, self._left, self._follows = 0, None, None
             if line and whole:
                 yield line
@@ -97,11 +99,10 @@ class LineSplitter:
         if self._size > self._max:
             self._left = self._follows
             return self._left is not None
-        line = b"".join(self._parts)
-        self._parts, self._left = [line], parts_bytes(line)
+        self._left = parts_bytes(bytes(self._kept[:_HEAD_BYTES]))
         if self._left is None:
             return False
-        self._parts.append(b"\n")
+        self._kept += b"\n"
         self._size += 1 + self._left
         if self._size > self._max:
             raise self._too_long(data[start:])
@@ -113,8 +114,7 @@ class LineSplitter:
         self._size += end - start
         if passing_over:
             return
-        if start < end:
-            self._parts.append(data[start:end])
+        self._kept += memoryview(data)[start:end]
         if self._size > self._max:
             error = self._too_long(data[end:])
             with contextlib.suppress(WireError):
@@ -122,16 +122,6 @@ class LineSplitter:
             raise error
 
     def _too_long(self, rest: bytes) -> LineTooLong:
-        head, self._rest = b"".join(_first(self._parts)), rest
-        self._parts.clear()
+        head, self._rest = bytes(self._kept[:_HEAD_BYTES]), rest
+        self._kept = bytearray()
         return LineTooLong(head, self._max)
-
-
-def _first(parts: list[bytes]) -> Iterator[bytes]:
-    """Enough of them for the number and the sizes."""
-    size = 0
-    for part in parts:
-        yield part[:_HEAD_BYTES]
-        size += len(part)
-        if size >= _HEAD_BYTES:
-            return
