@@ -256,6 +256,8 @@ class AzureSessionKernel:
                     self._ends.fail(request, request.boot_over)
                     if request.is_execute:
                         self._notebook.told(request.boot)
+                elif request.doomed is not None:
+                    self._ends.fail(request, request.doomed)
             self._ahead.look()
         finally:
             for request in requests:

@@ -53,8 +53,8 @@ class Request:
     :ivar comm_before: the last of them, until its turn comes.
     :ivar behind: the request behind which a comm message is sent (``comms.py``).
     :ivar after: the condition on which it was sent ahead of its turn (``ahead.py``).
-    :ivar doomed: it was, and what becomes of it there can't be learned any more: its error.
-    :ivar expects_abort: it was, and the session aborts it.
+    :ivar doomed: once it is in the session, what becomes of it can't be learned there: its error.
+    :ivar expects_abort: it was sent ahead, and the session aborts it.
     :ivar has_asked: its code has called ``input()``.
     :ivar stdin: what ``%%stdin`` gives the cell when it starts.
     :ivar lines: what it gives the cell's questions, instead of asking the front end.
@@ -110,7 +110,7 @@ class Request:
 
     def addressed_to(self, boot: str) -> None:
         self.on(Event.ADDRESSED)
-        self.boot, self.boot_over = boot, None
+        self.boot, self.boot_over, self.doomed = boot, None, None
 
     @property
     def started(self) -> bool:

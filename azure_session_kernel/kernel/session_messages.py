@@ -168,6 +168,8 @@ class SessionMessages:
             for waiting in self._requests:
                 if waiting.sent.is_set():
                     self._ends.fail(waiting, something_missing(missing))
+                elif waiting.boot:  # it may be there: whether it is, its sending tells
+                    waiting.doomed = something_missing(missing)
             return
         request = self._requests.get(str(missing.parent_header.get("msg_id", "")))
         if request is not None:

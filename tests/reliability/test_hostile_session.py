@@ -123,6 +123,28 @@ def test_a_line_too_long_ends_its_cell_and_no_other(
     session.close()
 
 
+def test_what_is_too_long_ends_also_a_cell_that_is_still_being_sent(hostile: StartHostile) -> None:
+    """The answer to its sending comes when what follows is being read already."""
+    too_long = b'{"n":1,"sizes":[2,%d],"channel":"iopub"}\n{}' % MAX_LINE_BYTES
+    session = FakeSession(lambda _: [too_long], lambda _: ending(2, session.cell(2)))
+    reads, read_on = [], threading.Event()
+
+    def respond(path: str, body: bytes) -> Answer:
+        if path == "/jupyter/read":
+            reads.append(path)
+            if len(reads) > 1:
+                read_on.set()
+        answer = session.respond(path, body)
+        if path == "/jupyter/send":
+            assert read_on.wait(LIMIT_S)
+        return answer
+
+    kernel = hostile(respond)
+    assert kernel.run("1", limit_s=LIMIT_S).error["ename"] == "MessageTooLarge"
+    assert kernel.run("2").status == "ok"
+    session.close()
+
+
 def _deep(opened: bytes, depth: int) -> bytes:
     return opened * depth + b"1" + (b"]" if opened == b"[" else b"}") * depth
 
