@@ -80,16 +80,26 @@ class Channels:
             if channel == "iopub" and (self._waits or self._is_full()):
                 self._wait_for_room(socket)
                 return
-            try:
-                frames = socket.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
+            if not self._take_one(channel, socket):
                 return
-            try:
-                self._take(channel, frames)
-            except Exception:
-                log.exception("a message of %s can't be taken", channel)
+            if channel == "iopub":
+                # A reply was sent before its idle, and belongs before what comes after that.
+                while time.monotonic() < until and self._take_one("shell", self._sockets["shell"]):
+                    pass
         if socket is not None:
             self._loop.call_soon(self._read, channel)
+
+    def _take_one(self, channel: str, socket: zmq.Socket[bytes]) -> bool:
+        """False when nothing is there."""
+        try:
+            frames = socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        try:
+            self._take(channel, frames)
+        except Exception:
+            log.exception("a message of %s can't be taken", channel)
+        return True
 
     def _wait_for_room(self, iopub: zmq.Socket[bytes]) -> None:
         """Its events are not looked at meanwhile: nobody would take what they tell of."""

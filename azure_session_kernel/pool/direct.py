@@ -46,7 +46,7 @@ class Direct:
         self, endpoint: Endpoint, context: ssl.SSLContext | None, sessions: int = 1
     ) -> None:
         parts = urlsplit(endpoint.url)
-        self._host, self._context = endpoint.host, context
+        self._host, self._loopback, self._context = endpoint.host, endpoint.loopback, context
         standard = 443 if context is not None else 80
         self._port = parts.port or standard
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -139,7 +139,9 @@ class Direct:
     async def _connect(self, timeout_s: float) -> Connection:
         loop = asyncio.get_running_loop()
         options: dict[str, Any] = {"ssl": self._context}
-        if isinstance(loop, asyncio.BaseEventLoop):  # uvloop knows nothing of it
+        # uvloop knows nothing of it, and asyncio leaves a socket to the garbage collector when this
+        # is cancelled: so not on loopback, where each address answers at once or never.
+        if isinstance(loop, asyncio.BaseEventLoop) and not self._loopback:
             options["happy_eyeballs_delay"] = _NEXT_ADDRESS_S
         connection = Connection(loop, self._lost)
         self._open.add(connection)

@@ -124,3 +124,15 @@ async def test_nothing_is_taken_once_they_are_closed_whether_there_was_room_or_n
             interpreter["iopub"].send(b"second")
             await asyncio.sleep(0.05)
             assert len(log.taken) == count
+
+
+async def test_a_reply_comes_before_what_follows_its_idle() -> None:
+    log = Log()
+    async with connected(log) as (channels, theirs):
+        theirs["shell"].send(b"reply")
+        theirs["iopub"].send(b"idle")
+        theirs["iopub"].send(b"busy of the next")
+        for name in theirs:  # before the event loop has a turn
+            assert channels._sockets[name].poll(30_000)
+        taken = [frames[0] for _, frames in await log.until(3)]
+        assert taken.index(b"reply") < taken.index(b"busy of the next")

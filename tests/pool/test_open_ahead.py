@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -29,9 +31,10 @@ class Server:
         number = len(self.connections)
         self.connections.append(writer)
         await self._tell()
-        while await reader.read(65536):
-            self.asked.append(number)
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65536):
+                self.asked.append(number)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         writer.close()
         self.closed += 1
         await self._tell()
@@ -92,6 +95,20 @@ async def test_an_end_that_comes_meanwhile_leaves_none_open(
     client.open_ahead()
     await client.aclose()
     await pool.until(lambda: pool.closed == len(pool.connections))
+
+
+@pytest.mark.parametrize("turns", range(16))
+async def test_a_request_that_is_cancelled_while_it_connects_leaves_no_socket(
+    server: tuple[Server, PoolClient], turns: int
+) -> None:
+    """Not to the garbage collector either, whose warning is an error here."""
+    asking = asyncio.create_task(server[1].request("GET", "/a"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait({asking})
+    del asking
+    gc.collect()
 
 
 async def test_where_there_is_no_pool_the_request_says_so(unused_tcp_port: int) -> None:
