@@ -10,12 +10,16 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from ..common.pip_hint import needs_extra
 from .data_folder import DATA, make_own
 from .imports import without_imports_from_here
 from .init import split_off_init
 from .launched import Launched, first_interpreter
+
+if TYPE_CHECKING:
+    from .serving import ProgramServer
 
 
 def _in_container() -> bool:
@@ -94,17 +98,38 @@ def main() -> None:
         split_off_init()
     _leave_working_directory(args)
     workdir = make_own(args.workdir) if args.mnt_data else args.workdir
-    signal.signal(signal.SIGTERM, _end)
+    told = _ToldToEnd()
+    signal.signal(signal.SIGTERM, told)
     with first_interpreter(workdir, args.python) as first:
-        _serve(args, workdir, first)
+        _serve(args, workdir, first, told)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    """Where the server does not see to it: before it listens, and once it has ended."""
-    raise SystemExit(128 + number)
+class _ToldToEnd:
+    """SIGTERM where the server does not see to it: before it listens, and once it has ended.
+
+    It is noted, too: Python loses what a handler raises in the midst of an import, for instance.
+    """
+
+    def __init__(self) -> None:
+        self.server: ProgramServer | None = None
+        self._number = 0
+
+    def __call__(self, number: int, frame: FrameType | None = None) -> None:
+        self._number = number
+        if self.server is not None:
+            self.server.should_exit = True
+        raise SystemExit(128 + number)
+
+    def stops(self, server: ProgramServer) -> None:
+        """From here on; and now, if it was told before."""
+        self.server = server
+        if self._number:
+            raise SystemExit(128 + self._number)
 
 
-def _serve(args: argparse.Namespace, workdir: Path, first: Launched | None) -> None:
+def _serve(
+    args: argparse.Namespace, workdir: Path, first: Launched | None, told: _ToldToEnd
+) -> None:
     """What takes long to import is imported here, while the interpreter imports its own."""
     with needs_extra("adapter", "The adapter"):
         import uvicorn
@@ -125,6 +150,7 @@ def _serve(args: argparse.Namespace, workdir: Path, first: Launched | None) -> N
         h11_max_incomplete_event_size=256 * 1024,
     )
     server = ProgramServer(config, args.port_file, app.state.end_reads)
+    told.stops(server)
     if args.exit_with_parent:
         server.end_with_parent()
     else:

@@ -60,10 +60,16 @@ class Endings:
             self._begun_here(request)
             if request.reply is not None:
                 self._reply(request, request.reply)
-            self._front.idle(request)
+            self.say_idle(request)
         finally:
             request.on(Event.ENDED)
             self._on_ended(request)
+
+    def say_idle(self, request: Request) -> None:
+        """Once: before its reply, where the session says already what comes after it."""
+        if not request.said_idle:
+            request.said_idle = True
+            self._front.idle(request)
 
     def fail(self, request: Request, error: SessionKernelError) -> None:
         if request.over.is_set():

@@ -42,6 +42,7 @@ class Request:
     :ivar boot_over: why that boot gives no more answers.
     :ivar ended_with: the error with which it was ended here, if it was.
     :ivar busy: the session has said that it works on it.
+    :ivar said_idle: its idle is shown.
     :ivar says_busy_itself: busy is shown when the session says so, and not when its turn comes:
         comm messages may come before it there.
     :ivar interrupted_at: when that was last asked for here.
@@ -75,6 +76,7 @@ class Request:
     reply: Message | None = None
     ended_with: SessionKernelError | None = None
     busy: bool = False
+    said_idle: bool = False
     says_busy_itself: bool = False
     input_published: bool = False
     comms_before: int = 0
@@ -218,6 +220,9 @@ class EndsRequests(Protocol):
 
         Not for one that is over.
         """
+
+    def say_idle(self, request: Request) -> None:
+        """Before its reply, where the session says already what comes after it."""
 
     def fail(self, request: Request, error: SessionKernelError) -> None:
         """The session can't, or can't any longer, answer it. Does nothing when it is over."""

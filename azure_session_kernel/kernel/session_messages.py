@@ -15,7 +15,7 @@ from .ahead import CellsAhead
 from .execution_counts import Counts
 from .front_end import FrontEnd
 from .last_outputs import ShownLast
-from .request_states import Event
+from .request_states import Event, State
 from .requests import AnswersInput, EndsRequests, Request, RequestTable
 from .too_large_outputs import not_passed_on, reply_missing, sentence, something_missing
 
@@ -66,6 +66,7 @@ class SessionMessages:
                     # Only the session knows when it comes to a comm message, and what is behind it,
                     # and when a cell's busy is to be said again. Its first one has been said here.
                     if request.says_busy_itself or request.busy:
+                        self._idle_before(request)
                         self._front.busy(request)
                     request.busy = True
                 if state == "idle":
@@ -86,6 +87,12 @@ class SessionMessages:
                 if message.msg_type != "execute_input":
                     self._has_spoken(message.parent_id)
                 self._publish(request, message)
+
+    def _idle_before(self, request: Request) -> None:
+        """What was before it there is idle, though its reply may still be on a longer way."""
+        for one in self._requests if request.on_main_thread else ():
+            if one.state is State.IDLE and one is not request and one.on_main_thread:
+                self._ends.say_idle(one)
 
     def _has_started(self, request: Request) -> None:
         if not (request.started or request.is_comm) and request.on_main_thread:

@@ -122,6 +122,8 @@ class NotebookSession:
         self._taken: SessionTaken | None = None
         self._fresh = True
         self._unreached = False
+        #: Of a boot that ended before it was open, perhaps while it was being opened.
+        self._ended_early: tuple[str, SessionKernelError | None] = "", None
         self._variables, self._deaths = Variables(), Deaths()
         self._reopening: asyncio.TimerHandle | None = None
         self._questions = Questions()
@@ -145,6 +147,8 @@ class NotebookSession:
 
     def begin(self) -> None:
         """Open in the background, ahead of the first cell."""
+        if self._reopening is not None:  # after the next end it would be one too many
+            self._reopening.cancel()
         if self._life.on(Event.WANTED):
             self._task = asyncio.create_task(self._open())
             self._task.add_done_callback(_retrieve)
@@ -183,6 +187,7 @@ class NotebookSession:
         return await self._unless_closed(self._full.wait_for(self._task, lambda: self._opening))
 
     async def _open(self) -> Hello:
+        self._ended_early = "", None
         try:
             opening = self._opening = await self._prepared()
             opening.client.open_ahead()  # while there is no token yet, or beside the hello
@@ -195,6 +200,9 @@ class NotebookSession:
             raise
         if self._life.on(Event.OPENED):
             self._is_open(opening, hello)
+            ended, why = self._ended_early
+            if why is not None and ended == hello.boot and self._forget_boot(ended):
+                self._begin_again(why)
         return hello
 
     async def _prepared(self) -> Opening:
@@ -616,17 +624,24 @@ class NotebookSession:
         log.info("boot %s ended: %s", boot, ended.reason)
         error = why_ended(ended)
         if self._forget_boot(boot):
-            self._deaths.ended()
-            if self._deaths.too_many:
-                error = with_deaths(error, self._deaths.in_a_row)
-                log.warning("the next interpreter is opened when a cell asks for it: %s", error)
-            elif pause_s := self._deaths.pause_s():
-                loop = asyncio.get_running_loop()
-                self._reopening = loop.call_later(pause_s, self.begin)
-            else:
-                self.begin()
+            error = self._begin_again(error)
+        else:
+            self._ended_early = boot, error
         self._variables.gone_because(ended.cause)
         self._tell_gone(boot, error, complete=True)
+
+    def _begin_again(self, error: SessionKernelError) -> SessionKernelError:
+        """:returns: what is to be told of the end."""
+        self._deaths.ended()
+        if self._deaths.too_many:
+            error = with_deaths(error, self._deaths.in_a_row)
+            log.warning("the next interpreter is opened when a cell asks for it: %s", error)
+        elif pause_s := self._deaths.pause_s():
+            loop = asyncio.get_running_loop()
+            self._reopening = loop.call_later(pause_s, self.begin)
+        else:
+            self.begin()
+        return error
 
     def on_failure(self, boot: str, error: SessionKernelError) -> None:
         log.info("reading from boot %s ended: %s", boot, error)

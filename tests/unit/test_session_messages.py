@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from jupyter_client.session import Session
 
+from azure_session_kernel.kernel.endings import Endings
 from azure_session_kernel.kernel.execution_counts import Counts
+from azure_session_kernel.kernel.lanes import Lanes
+from azure_session_kernel.kernel.request_states import Event
 from azure_session_kernel.kernel.requests import Request, RequestTable
 from azure_session_kernel.kernel.session_messages import SessionMessages
 from azure_session_kernel.kernel.zmq_front_end import ZmqFrontEnd
@@ -33,6 +36,10 @@ class Stream:
     def send_multipart(self, frames: list[bytes], *, copy: bool) -> None:
         message = decode_frames(self.session, "iopub", frames)[1]
         self.sent.append((message.msg_type, message.content))
+
+
+async def never_called(request: Request) -> None:
+    raise AssertionError(request)
 
 
 def beyond_encoding() -> dict[str, Any]:
@@ -92,3 +99,25 @@ async def test_a_count_that_is_none_is_not_believed(messages: SessionMessages, c
     header = {"msg_id": "m", "msg_type": "execute_input"}
     messages.on_message(Message("iopub", header, {"execution_count": count}, HEADER))
     assert messages.counts.next == 1
+
+
+async def test_the_idle_of_a_cell_comes_before_what_follows_it_and_once(stream: Stream) -> None:
+    """Its reply has a longer way here: ipykernel sends it from another thread."""
+    front = ZmqFrontEnd(stream.session, stream, {"shell": stream}, "id")  # type: ignore[arg-type, dict-item]
+    requests, lanes, counts = RequestTable(), Lanes(never_called), Counts()
+    ends = Endings(front, requests, lanes, counts, lambda: None, lambda _: None)
+    messages = SessionMessages(front, requests, counts, ends, *[SimpleNamespace()] * 2)  # type: ignore[arg-type]
+    comm = {"msg_id": "comm", "msg_type": "comm_msg"}
+    for header in (HEADER, comm):
+        request = Request(Message("shell", header, {"code": "1"}), [], "shell")
+        ends.begin(request)
+        request.addressed_to("b")
+        request.on(Event.ARRIVED)
+    for header, state in ((HEADER, "busy"), (HEADER, "idle"), (comm, "busy"), (comm, "idle")):
+        told = {"execution_state": state}
+        messages.on_message(Message("iopub", {"msg_id": "s", "msg_type": "status"}, told, header))
+    reply = {"msg_id": "r", "msg_type": "execute_reply"}
+    messages.on_message(Message("shell", reply, {"status": "ok"}, HEADER))
+    states = [content["execution_state"] for kind, content in stream.sent if kind == "status"]
+    assert states == ["busy", "idle", "busy", "idle"]
+    assert stream.sent[-1][0] == "execute_reply"
