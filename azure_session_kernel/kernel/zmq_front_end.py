@@ -12,6 +12,7 @@ from zmq.eventloop.zmqstream import ZMQStream
 
 from ..interpreter.packing import pack
 from ..wire import Message, WireError
+from ..wire.json_text import NOT_ENCODED
 from ..wire.messages import raw_of
 from ..wire.zmq_messages import decode_frames
 from .front_end import FrontEnd
@@ -131,7 +132,7 @@ class ZmqFrontEnd(FrontEnd):
         header = self._session.msg_header(msg_type)
         try:
             return msgspec.json.encode(header)
-        except ValueError:  # half a character in the user's name
+        except NOT_ENCODED:  # half a character in the user's name
             return pack(header)
 
     def _packed_parent(self, header: dict[str, Any] | None) -> bytes:

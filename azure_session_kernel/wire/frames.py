@@ -22,7 +22,15 @@ from typing import Any, Final
 import msgspec
 
 from .decoded_size import why_not
-from .json_text import BeyondDecoder, WireError, dump, dump_plain, load_object, object_at
+from .json_text import (
+    NOT_DECODED,
+    BeyondDecoder,
+    WireError,
+    dump,
+    dump_plain,
+    load_object,
+    object_at,
+)
 from .messages import ContentUnreadable, Message, as_json_bytes, checked_channel, object_from
 
 #: The feature of a hello that says that the adapter has this form, which a read then asks for.
@@ -144,7 +152,7 @@ def message_of(entry: Entry, size_bytes: int) -> Message:
     try:
         head = _HEADERS.decode(entry.head)
         channel, header, parent = head.channel, head.header, head.parent_header
-    except (ValueError, RecursionError, MemoryError):
+    except NOT_DECODED:
         value = load_object(entry.head)
         channel = value.get("channel", "")
         header, parent = object_at(value, "header"), object_at(value, "parent_header")

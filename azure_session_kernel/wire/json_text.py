@@ -20,6 +20,15 @@ _MANY_DIGITS: Final = b"0" * (MAX_DIGITS + 1)
 _SAMPLED: Final = 400
 _SAMPLED_DIGITS: Final = b"0" * (MAX_DIGITS // _SAMPLED)
 _ALIKE: Final = bytes.maketrans(b"123456789", b"0" * 9)
+#: What msgspec raises for what it can't decode, or encode; its own are no ValueErrors before 0.20.
+NOT_DECODED: Final = (msgspec.MsgspecError, ValueError, RecursionError, MemoryError)
+NOT_ENCODED: Final = (
+    msgspec.MsgspecError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 _SYNTAX: Final = msgspec.json.Decoder(msgspec.Raw)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 _DUMPS: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -45,7 +54,7 @@ def dump_plain(value: dict[str, Any]) -> bytes:
     """``dump`` of what was JSON before, in a tenth of the time."""
     try:
         data = msgspec.json.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError):
+    except NOT_ENCODED:
         return dump(value)
     return dump(value) if b"null" in data else data  # which may have been a NaN
 
@@ -90,7 +99,7 @@ def read_object(data: bytes, *, errors: str = "strict", any_text: bool = False) 
         raise BeyondDecoder(reason)
     try:
         return _OBJECT.decode(data)
-    except (ValueError, RecursionError, MemoryError):
+    except NOT_DECODED:
         return load_object(data, errors=errors, any_text=any_text)
 
 
@@ -100,7 +109,7 @@ def is_valid(data: bytes) -> bool:
     """
     try:
         _SYNTAX.decode(data)
-    except (msgspec.DecodeError, RecursionError, MemoryError):
+    except NOT_DECODED:
         return False
     return True
 

@@ -12,6 +12,7 @@ import msgspec
 from .decoded_size import why_not
 from .frames import Entry, as_line, encode_entry, entries, entry_of, fits, line_around, message_of
 from .json_text import (
+    NOT_DECODED,
     BeyondDecoder,
     WireError,
     dump,
@@ -208,7 +209,7 @@ def _message_line(data: bytes) -> LogMessage | None:
         content = undecoded(bytes(line.content))
         if content is None:
             return None
-    except (ValueError, RecursionError, MemoryError):
+    except NOT_DECODED:
         return None
     message = Message(
         line.channel,
