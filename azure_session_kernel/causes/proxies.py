@@ -9,21 +9,23 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 def proxy_for(url: str) -> str:
     """``host:port`` of it; "" for none."""
-    from urllib.request import getproxies, proxy_bypass  # with http.client: a kernel needs neither
+    from urllib.request import proxy_bypass
 
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = urlsplit(url).hostname or ""
     if host in _LOOPBACK or proxy_bypass(host):
         return ""
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    proxy = _configured(url)
     written = proxy if "//" in proxy else f"//{proxy}"
     return urlsplit(written).netloc.rpartition("@")[2]
 
 
 def any_proxy(url: str) -> bool:
     """Whether there may be one: httpx reads ``NO_PROXY`` in its own way."""
-    from urllib.request import getproxies
+    return bool(_configured(url))
+
+
+def _configured(url: str) -> str:
+    from urllib.request import getproxies  # with http.client: a kernel needs neither
 
     proxies = getproxies()
-    return bool(proxies.get(urlsplit(url).scheme) or proxies.get("all"))
+    return proxies.get(urlsplit(url).scheme) or proxies.get("all") or ""

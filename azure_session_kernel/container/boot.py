@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from jupyter_client.session import DELIM
-
 from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
 from ..interpreter.packing import pack_exactly
@@ -28,8 +26,8 @@ from ..wire import (
     word,
 )
 from ..wire.composed import reply, status
-from ..wire.messages import ContentUnreadable, raw_of
-from ..wire.zmq_messages import decode_frames
+from ..wire.messages import ContentUnreadable
+from ..wire.zmq_messages import decode_frames, encode_frames
 from . import (
     ENVIRONMENT_REPLY,
     ENVIRONMENT_REQUEST,
@@ -321,18 +319,12 @@ class Boot:
             del self._delivered[next(iter(self._delivered))]
 
     def _frames(self, message: Message) -> list[bytes]:
-        """What has not been decoded on its way is sent as it came."""
-        pack = self._session.pack
         try:
-            parts = [
-                pack(message.header),
-                pack(message.parent_header),
-                raw_of(message.metadata) or pack(message.metadata),
-                raw_of(message.content) or pack(message.content),
-            ]
+            header, parent = pack_exactly(message.header), pack_exactly(message.parent_header)
+            content, buffers = message.content, message.buffers
+            return encode_frames(self._session, header, parent, message.metadata, content, buffers)
         except (TypeError, ValueError, RecursionError) as error:
             raise WireError(f"a message that can't be sent: {type(error).__name__}") from error
-        return [DELIM, self._session.sign(parts), *parts, *message.buffers]
 
     def _ask(self, channel: str, msg_type: str, content: dict[str, Any]) -> str:
         """A request of the adapter's own; its ``msg_id``. What it brings about stays here, see

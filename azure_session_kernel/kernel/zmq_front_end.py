@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from jupyter_client.session import DELIM, Session
+from jupyter_client.session import Session
 from zmq.eventloop.zmqstream import ZMQStream
 
 from ..interpreter.packing import pack
 from ..wire import Message, WireError
 from ..wire.json_text import NOT_ENCODED
-from ..wire.messages import raw_of
-from ..wire.zmq_messages import decode_frames
+from ..wire.zmq_messages import decode_frames, encode_frames
 from .front_end import FrontEnd
 from .iopub import IOPubStream, send_now
 from .requests import Request
@@ -82,23 +81,19 @@ class ZmqFrontEnd(FrontEnd):
         await self._iopub.drained()
 
     def send_reply(self, request: Request, reply: Message) -> None:
-        content = reply.raw or reply.content
-        self._answer(request, request.channel, reply.msg_type, content, reply)
+        self._send(
+            self._streams[request.channel],
+            request.idents,
+            reply.msg_type,
+            reply.raw or reply.content,
+            request.message.header,
+            reply.metadata,
+            reply.buffers,
+        )
 
     def ask(self, request: Request, content: Mapping[str, Any]) -> None:
-        self._answer(request, "stdin", "input_request", content)
-
-    def _answer(
-        self,
-        request: Request,
-        channel: str,
-        msg_type: str,
-        content: Mapping[str, Any] | bytes,
-        reply: Message | None = None,
-    ) -> None:
-        stream, parent = self._streams[channel], request.message.header
-        metadata, buffers = (reply.metadata, reply.buffers) if reply is not None else (None, ())
-        self._send(stream, request.idents, msg_type, content, parent, metadata, buffers)
+        stream, parent = self._streams["stdin"], request.message.header
+        self._send(stream, request.idents, "input_request", content, parent, None, ())
 
     def _send(
         self,
@@ -119,13 +114,8 @@ class ZmqFrontEnd(FrontEnd):
             told = dict(content) if not isinstance(content, bytes) else content
             session.send(stream, msg_type, told, parent, idents, list(buffers), metadata=metadata)  # type: ignore[arg-type]
             return
-        parts = [
-            self._header(msg_type),
-            self._packed_parent(parent),
-            (raw_of(metadata) or pack(dict(metadata))) if metadata else b"{}",
-            content if isinstance(content, bytes) else raw_of(content) or pack(dict(content)),
-        ]
-        frames = [*idents, DELIM, session.sign(parts), *parts, *buffers]
+        headers = self._header(msg_type), self._packed_parent(parent)
+        frames = [*idents, *encode_frames(session, *headers, metadata or {}, content, buffers)]
         send_now(stream, frames, copy=max(map(len, frames)) < session.copy_threshold)
 
     def _header(self, msg_type: str) -> bytes:

@@ -20,7 +20,7 @@ _MANY_DIGITS: Final = b"0" * (MAX_DIGITS + 1)
 _SAMPLED: Final = 400
 _SAMPLED_DIGITS: Final = b"0" * (MAX_DIGITS // _SAMPLED)
 _ALIKE: Final = bytes.maketrans(b"123456789", b"0" * 9)
-#: What msgspec raises for what it can't decode, or encode; its own are no ValueErrors before 0.20.
+#: What msgspec raises for what it can't decode, or encode; older releases' own are no ValueErrors.
 NOT_DECODED: Final = (msgspec.MsgspecError, ValueError, RecursionError, MemoryError)
 NOT_ENCODED: Final = (
     msgspec.MsgspecError,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -14,7 +13,6 @@ from .limits import MAX_LINE_BYTES
 #: A line begins with its number, so that one that is not read whole can be counted.
 _NUMBER: Final = re.compile(rb'\s*\{\s*"n"\s*:\s*([1-9][0-9]{0,17})\s*,')
 _NUMBER_BYTES: Final = 100
-_HEAD_BYTES: Final = BEGINNING_BYTES
 
 
 class LineTooLong(WireError):
@@ -99,7 +97,7 @@ class LineSplitter:
         if self._size > self._max:
             self._left = self._follows
             return self._left is not None
-        self._left = parts_bytes(bytes(self._kept[:_HEAD_BYTES]))
+        self._left = parts_bytes(bytes(self._kept[:BEGINNING_BYTES]))
         if self._left is None:
             return False
         self._kept += b"\n"
@@ -117,11 +115,10 @@ class LineSplitter:
         self._kept += memoryview(data)[start:end]
         if self._size > self._max:
             error = self._too_long(data[end:])
-            with contextlib.suppress(WireError):
-                self._follows = parts_bytes(error.head)
+            self._follows = parts_bytes(error.head)
             raise error
 
     def _too_long(self, rest: bytes) -> LineTooLong:
-        head, self._rest = bytes(self._kept[:_HEAD_BYTES]), rest
+        head, self._rest = bytes(self._kept[:BEGINNING_BYTES]), rest
         self._kept = bytearray()
         return LineTooLong(head, self._max)

@@ -131,11 +131,8 @@ def _as_line(data: bytes, limit_bytes: int) -> bytes:
     line = as_line(entry) if size <= limit_bytes else b""
     if line and len(line) - 1 <= limit_bytes:
         return line
-    of = message_of(entry, len(data))
     size = max(size, len(line) - 1)
-    return encode_line(
-        Oversized(entry.n, of.parent_header, of.channel, of.msg_type, size, limit_bytes)
-    )
+    return encode_line(_instead_of(entry.n, message_of(entry, len(data)), size, limit_bytes))
 
 
 def _line_as_json(
@@ -260,9 +257,7 @@ def _framed(entry: Entry, size: int) -> LogMessage | Oversized:
     try:
         return LogMessage(entry.n, message_of(entry, size))
     except ContentUnreadable as error:
-        of, reason = error.message, str(error)
-    name = of.msg_type
-    return Oversized(entry.n, of.parent_header, of.channel, name, size, MAX_LINE_BYTES, reason)
+        return _instead_of(entry.n, error.message, size, reason=str(error))
 
 
 def _in_place_of(data: bytes, reason: str) -> Oversized:
@@ -274,9 +269,13 @@ def _in_place_of(data: bytes, reason: str) -> Oversized:
     line = decode_line(data[: found.start()] + b"}") if found else None
     if not isinstance(line, LogMessage):
         raise WireError("a log line that can't be read")
-    of, size = line.message, len(data)
-    name = of.msg_type
-    return Oversized(line.n, of.parent_header, of.channel, name, size, MAX_LINE_BYTES, reason)
+    return _instead_of(line.n, line.message, len(data), reason=reason)
+
+
+def _instead_of(
+    n: int, of: Message, size: int, limit_bytes: int = MAX_LINE_BYTES, reason: str = ""
+) -> Oversized:
+    return Oversized(n, of.parent_header, of.channel, of.msg_type, size, limit_bytes, reason)
 
 
 def _gap(n: int, value: dict[str, Any]) -> Gap | Oversized:

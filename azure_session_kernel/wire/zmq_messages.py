@@ -1,4 +1,4 @@
-"""ZeroMQ frames into messages, as the Jupyter spec's "wire protocol" section has them.
+"""ZeroMQ frames into messages, and back, as the Jupyter spec's "wire protocol" section has them.
 
 ``jupyter_client.Session.deserialize`` also turns dates into objects, which costs as much as the
 rest and is undone again for the wire; so frames are read here, with the same signature check, and
@@ -8,11 +8,13 @@ with the same U+FFFD for what is no UTF-8.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
+from typing import Any
 
 from jupyter_client.session import DELIM, Session
 
 from .json_text import WireError, read_object
-from .messages import ContentUnreadable, Message, object_from
+from .messages import ContentUnreadable, Message, object_from, raw_of
 
 
 def decode_frames(
@@ -51,3 +53,24 @@ def decode_frames(
         raise ContentUnreadable(without, str(error)) from error
     buffers = tuple(map(bytes, frames[start + 5 :]))
     return frames[: start - 1], Message(channel, header, content, parent_header, metadata, buffers)
+
+
+def encode_frames(
+    session: Session,
+    header: bytes,
+    parent_header: bytes,
+    metadata: Mapping[str, Any],
+    content: Mapping[str, Any] | bytes,
+    buffers: tuple[bytes, ...],
+) -> list[bytes]:
+    """A signed message, without a routing prefix. What has not been decoded goes as it came.
+
+    :raises Exception: it can't be packed.
+    """
+
+    def packed(part: Mapping[str, Any]) -> bytes:
+        return raw_of(part) or session.pack(dict(part))
+
+    body = content if isinstance(content, bytes) else packed(content)
+    parts = [header, parent_header, packed(metadata) if metadata else b"{}", body]
+    return [DELIM, session.sign(parts), *parts, *buffers]

@@ -21,7 +21,7 @@ from ...pool.management import next_query, refuses_version
 from ...pool.retry import PASSING, delays
 from ...wire import dump
 from ...wire.json_text import short_text
-from ..base import FILES_ANSWER_BYTES as LISTING_BYTES
+from ..base import FILES_ANSWER_BYTES
 from ..session_files import MAX_ENTRIES, is_size
 
 #: Azure's ceiling for one execution (docs/azure.md 6.3).
@@ -263,7 +263,7 @@ class BuiltinPool:
         query, found = self._query(folder), []
         for _ in range(_MAX_PAGES):
             answer = await self._client.request(
-                "GET", "/files", query=query, answer_bytes=LISTING_BYTES
+                "GET", "/files", query=query, answer_bytes=FILES_ANSWER_BYTES
             )
             found += _entries(answer)
             more = next_query(answer.json(), self._client.endpoint.url)
