@@ -92,10 +92,6 @@ def pool(plan: Plan, tag: str) -> str:
     return f"az rest --method put --url {_q(url)} --body {shlex.quote(body)}"
 
 
-def show_pool(plan: Plan) -> str:
-    return f"az resource show --ids {_q(plan.pool_id)} --query properties"
-
-
 def remove_group(group: str, subscription: str) -> str:
     return f"az group delete --name {_q(group)} --subscription {subscription}"
 

@@ -196,7 +196,6 @@ class Evidence:
     execute_path: str = "/python/execute"
     fixed_identifier: bool = False
     endpoint: EndpointFacts = EndpointFacts()
-    written_tail: str = ""
     direct: bool = False
     replies: tuple[Reply, ...] = ()
     needed: tuple[str, ...] = (CALL,)

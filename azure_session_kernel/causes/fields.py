@@ -23,7 +23,6 @@ _DIALECTS: Final = {
     "other-adapter": "another adapter",
     "piston-404": "Piston, or another Express program",
 }
-_SERVED: Final = {"execute-other": "/execute", "code-execute": "/code/execute"}
 
 
 def filled(text: str, evidence: Evidence) -> str:

@@ -51,9 +51,6 @@ log = logging.getLogger(__name__)
 IDLE_S: Final = 600.0
 #: Acknowledge (by reading anew) after so much, so that the session can forget it.
 ACKNOWLEDGE_BYTES: Final = 32 * 1024 * 1024
-#: A read that ends sooner, with less than so much, is not followed at once by the next one.
-SHORT_S: Final = 1.0
-FEW_BYTES: Final = 64 * 1024
 #: A read that brought so much, or lasted so long, is followed by the next one soon.
 LONG_S: Final = 1.0
 MUCH_BYTES: Final = 64 * 1024
