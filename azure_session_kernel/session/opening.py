@@ -159,7 +159,8 @@ def _take_lease(
     stopped: the pool could hand out the old session just before it ends.
     """
     if settings.identifier is not None:
-        return _take_fixed(Lease.new(settings.identifier, endpoint.url, scope), store)
+        own = Scope(scope.kind, settings.identifier)  # whoever uses it, its record is the same
+        return _take_fixed(Lease.new(settings.identifier, endpoint.url, own), store)
     known = {lease.epoch: lease for lease in store.find(endpoint.url, scope.digest)}
     secret = install_secret()
     newest = max(known, default=0)
