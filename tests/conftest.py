@@ -300,6 +300,7 @@ def start_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPool]:
         def start(*arguments: str, env: dict[str, str] | None = None) -> RunningPool:
             dirs = env or _jupyter_dirs(tmp_path_factory.mktemp("pool"))
             dirs = {name: dirs[name] for name in JUPYTER_DIRS}
-            return stack.enter_context(_running_pool(("--ready-sessions", "0", *arguments), dirs))
+            none_ready = () if "--fault-scenario" in arguments else ("--ready-sessions", "0")
+            return stack.enter_context(_running_pool((*none_ready, *arguments), dirs))
 
         yield start

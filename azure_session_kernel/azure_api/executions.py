@@ -28,7 +28,7 @@ from .versions import ACCEPTED, FLAT, LATEST, WRAPPED, version_of, with_ids
 
 log = logging.getLogger(__name__)
 
-#: Executions whose results can still be asked for.
+#: Executions whose results can still be asked for, and as many that are not over.
 REMEMBERED: Final = 100
 #: Of all of them; the newest result is kept whatever its size.
 REMEMBERED_CHARS: Final = 32 * 1024 * 1024
@@ -129,6 +129,9 @@ class Executions:
             return azure_error(400, error.code, str(error))
         except ClientDisconnect:
             return Response(status_code=400)  # to nobody
+        if len(self._tasks) >= REMEMBERED:
+            said = f"{REMEMBERED} executions of this session are not over; wait for one of them."
+            return azure_error(429, "TooManyRequests", said)
         execution = self._begin(request, asked)
         if not asked.asynchronous:
             await self._finish(execution)
@@ -155,7 +158,8 @@ class Executions:
         self._known.pop(execution.id, None)
         self._known[execution.id] = execution
         while len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
+            over = (name for name, one in self._known.items() if one.over)
+            del self._known[next(over, next(iter(self._known)))]
         if asked.asynchronous:
             self._tasks.start(self._run(execution))
         return execution

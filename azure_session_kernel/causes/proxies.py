@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+from .hosts import is_loopback
 
 
 def proxy_for(url: str) -> str:
@@ -12,7 +12,7 @@ def proxy_for(url: str) -> str:
     from urllib.request import proxy_bypass
 
     host = urlsplit(url).hostname or ""
-    if host in _LOOPBACK or proxy_bypass(host):
+    if is_loopback(host) or proxy_bypass(host):
         return ""
     proxy = _configured(url)
     written = proxy if "//" in proxy else f"//{proxy}"

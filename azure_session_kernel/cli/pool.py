@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from azure_session_laboratory.scenario import Scenario
 
 DEFAULT_PORT = 8970
+_WITH_A_SCENARIO = ("fault_scenario", "host", "port", "exit_with_parent")
 _NO_DATA = (
     "This system gives sessions no /mnt/data of their own: "
     "only Azure's file API takes that name for their working directory."
@@ -90,6 +91,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     faulty.add_argument(
         "--list-scenarios", action="store_true", help="print the names for --fault-scenario"
     )
+    parser.set_defaults(defaults=parser.parse_args([]))
 
 
 def _register_oneshot(parser: argparse.ArgumentParser) -> None:
@@ -147,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
     if args.exit_with_parent:
         call_when_parent_ends(lambda: signal.raise_signal(signal.SIGTERM))
     if args.fault_scenario is not None:
+        _refuse_what_a_scenario_sets(args)
         _play(args.fault_scenario, args.host, args.port)
         return 0
     options = PoolOptions(
@@ -163,6 +166,18 @@ def run(args: argparse.Namespace) -> int:
         surface = replace(surface, faults=broken)
         serve(args.host, args.port, options, lambda p: _announce(p, more), surface)
     return 0
+
+
+def _refuse_what_a_scenario_sets(args: argparse.Namespace) -> None:
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name, default in vars(args.defaults).items()
+        if name not in _WITH_A_SCENARIO and getattr(args, name) != default
+    ]
+    if given:
+        args.refuse(
+            f"--fault-scenario sets what kind of pool it is: leave out {' and '.join(given)}"
+        )
 
 
 def _https() -> AbstractContextManager[Surface]:

@@ -158,9 +158,11 @@ class PoolUnreachable(PoolError):
     """No connection to the pool, or it broke off.
 
     :ivar sent: True when the request may have reached the pool.
+    :ivar gone: True when it is on this machine, where nobody listens.
     """
 
     sent: bool = True
+    gone: bool = False
 
 
 class Unauthorized(PoolError):

@@ -97,7 +97,8 @@ class Boot:
         self.was_used = False
         """Whether it got anything to run."""
         self.held = HeldCells(self._hand_over, self._answer_aborted)
-        self._delivered: dict[str, None] = {}
+        #: And whether each has been answered.
+        self._delivered: dict[str, bool] = {}
         self._environment: dict[str, str] = {}
         self._environment_set = asyncio.Event()
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -314,7 +315,7 @@ class Boot:
         return await self.running.interrupt(msg_id and self.held.in_place_of(msg_id))
 
     def _remember(self, msg_id: str) -> None:
-        self._delivered[msg_id] = None
+        self._delivered[msg_id] = False
         if len(self._delivered) > _REMEMBERED_IDS:
             del self._delivered[next(iter(self._delivered))]
 
@@ -381,7 +382,7 @@ class Boot:
 
     def _take_unreadable(self, message: Message, frames: list[bytes], reason: str) -> None:
         """It is named in the log. One kept apart is without its content."""
-        if not self.apart.take(replace(message, content={})):
+        if not self.apart.take(replace(message, content={})) and self._is_awaited(message):
             self.log.append_missing(message, sum(map(len, frames)), reason)
             self.held.follow(replace(message, content={}))
 
@@ -403,9 +404,24 @@ class Boot:
             return
         if message.msg_type in ("iopub_welcome", "shutdown_reply"):
             return
+        if not self._is_awaited(message):
+            return
         awaits_idle = message.msg_type.endswith("_reply") and message.parent_id in self.running
         self.log.append(message, idle_follows=awaits_idle)
         self.held.follow(message)
+
+    def _is_awaited(self, message: Message) -> bool:
+        """A request has one answer, which the log keeps whatever comes. Others, which the user's
+        code can make, are for nobody and would fill it without end.
+        """
+        if message.channel not in ("shell", "control"):
+            return True
+        awaited = self._delivered.get(message.parent_id) is False
+        if awaited:
+            self._delivered[message.parent_id] = True
+        else:
+            log.debug("dropped a %.40s that nobody waits for", message.msg_type)
+        return awaited
 
     def _note_answered(self) -> None:
         if self.info and self._iopub_seen:

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: A flood of messages lets the HTTP loop have a turn this often.
 _TURN_S: Final = 0.005
+#: Without limit only answers come: one for each request (``boot.py``).
+_CAN_WAIT: Final = ("iopub", "stdin")
 
 
 class Channels:
@@ -28,8 +30,8 @@ class Channels:
 
     :param sockets: by channel. ZeroMQ queues without limit what is sent on them (SNDHWM 0).
     :param take: gets a channel and a message's frames.
-    :param is_full: no message of IOPub can be taken; then the interpreter keeps what waits. A reply
-        that waits there is dropped at its 1000.
+    :param is_full: no output and no question can be taken; then the interpreter keeps what waits. A
+        reply that waits there is dropped at its 1000.
     :param room: returns when one can be.
     """
 
@@ -45,7 +47,7 @@ class Channels:
         self._loop = asyncio.get_running_loop()
         self._watch = IOLoop.current()  # asyncio's watches no sockets on Windows
         self._tasks = OwnedTasks(log)
-        self._waits = False
+        self._waiting: set[str] = set()
         for channel in sockets:
             self._begin(channel)
 
@@ -77,8 +79,8 @@ class Channels:
         socket = self._sockets.get(channel)
         until = time.monotonic() + _TURN_S
         while socket is not None and time.monotonic() < until:
-            if channel == "iopub" and (self._waits or self._is_full()):
-                self._wait_for_room(socket)
+            if channel in _CAN_WAIT and (channel in self._waiting or self._is_full()):
+                self._wait_for_room(channel, socket)
                 return
             if not self._take_one(channel, socket):
                 return
@@ -101,15 +103,15 @@ class Channels:
             log.exception("a message of %s can't be taken", channel)
         return True
 
-    def _wait_for_room(self, iopub: zmq.Socket[bytes]) -> None:
+    def _wait_for_room(self, channel: str, socket: zmq.Socket[bytes]) -> None:
         """Its events are not looked at meanwhile: nobody would take what they tell of."""
 
         async def wait() -> None:
             await self._room()
-            self._waits = False
-            self._begin("iopub")
+            self._waiting.discard(channel)
+            self._begin(channel)
 
-        if not self._waits:
-            self._waits = True
-            self._watch.remove_handler(iopub)
+        if channel not in self._waiting:
+            self._waiting.add(channel)
+            self._watch.remove_handler(socket)
             self._tasks.start(wait())

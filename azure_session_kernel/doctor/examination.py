@@ -19,12 +19,14 @@ from ..causes.evidence import Evidence, SettingsFault, TokenFacts
 from ..causes.signs import HIGH
 from ..common.errors import CredentialError, SettingsError
 from ..pool.network import connect
+from ..session.reaper import STOP_TIMEOUT_S
 from ..session.settings import as_option
 from .checks import adapter, here, plain, routing
 from .report.result import OK, PROBLEM, Report, Result
 from .requests import direct_client
 from .state import Options, State
 
+#: At least, where the time for a report is over: of a pool in which code has run, and of others.
 _STOP_S: Final = 5.0
 _STOP_AFTER_FAILURE_S: Final = 2.0
 
@@ -46,7 +48,8 @@ async def examine(options: Options, environ: Mapping[str, str]) -> Report:
     finally:
         healthy = bool(state.kind) and not state.evidence.failed
         # Also after Ctrl-C; bounded, and what was not confirmed stays in the lease.
-        stopping = routing.stop(state, _STOP_S if healthy else _STOP_AFTER_FAILURE_S)
+        least_s = _STOP_S if healthy else _STOP_AFTER_FAILURE_S
+        stopping = routing.stop(state, max(least_s, state.at_most(STOP_TIMEOUT_S)))
         await asyncio.shield(asyncio.ensure_future(stopping))
     return _report(state)
 

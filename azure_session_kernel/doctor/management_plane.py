@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ..causes.evidence import PoolFacts
+from ..causes.hosts import is_loopback
 
 ARM: Final = "https://management.azure.com"
 ARM_SCOPE: Final = f"{ARM}/.default"
@@ -85,7 +86,7 @@ class ManagementPlane:
 
     async def _get(self, url: str, query: dict[str, str] | None) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"}
-        loopback = (urlsplit(url).hostname or "") in ("127.0.0.1", "::1", "localhost")
+        loopback = is_loopback(urlsplit(url).hostname or "")
         try:
             async with httpx.AsyncClient(
                 timeout=self.timeout_s, transport=self.transport, trust_env=not loopback

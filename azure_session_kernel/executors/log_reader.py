@@ -23,7 +23,7 @@ from ..common.errors import (
 )
 from ..common.within import within
 from ..pool.client import PoolClient
-from ..pool.retry import MAX_DELAY_S, delays
+from ..pool.retry import MAX_DELAY_S, delays, patience_s
 from ..wire import (
     FRAMES,
     BootEnded,
@@ -163,12 +163,13 @@ class LogReader:
                 now = time.monotonic()
                 tries = tries + 1 if broken_at is not None else 1
                 broken_at = broken_at if broken_at is not None else now
-                if now - broken_at > self._outage_s and tries >= LEAST_TRIES:
+                outage_s = patience_s(failure, self._outage_s)
+                if now - broken_at > outage_s and tries >= LEAST_TRIES:
                     raise unreadable or failure  # garbage says more than the break after it
                 kind = type(failure).__name__
                 log.info("the connection to the session broke (%s); reading on", kind)
                 asked_s = getattr(failure, "retry_after_s", None) or 0.0
-                wait_s = max(min(wait_s, self._outage_s / TRIES), min(asked_s, MAX_DELAY_S))
+                wait_s = max(min(wait_s, outage_s / TRIES), min(asked_s, MAX_DELAY_S))
             if not self._over:
                 await asyncio.sleep(wait_s)
 

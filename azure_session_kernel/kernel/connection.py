@@ -22,9 +22,10 @@ from traitlets import Integer, Unicode
 from traitlets.config.application import Application
 from traitlets.utils import filefind
 
+from ..causes.hosts import is_loopback
+
 #: Of a port that is taken; Windows has a number of its own.
 IN_USE: Final = (errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", errno.EADDRINUSE))
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 LINGER_MS: Final = 1000
 
 
@@ -98,7 +99,7 @@ class IPKernelApp(Application, ConnectionFileMixin):
     def init_sockets(self) -> None:
         """:raises SystemExit: a port is taken by another process, as the log says."""
         self.log.info("Starting the kernel at pid: %i", os.getpid())
-        if self.transport == "tcp" and self.ip not in LOOPBACK and self._curve is None:
+        if self.transport == "tcp" and not is_loopback(self.ip) and self._curve is None:
             self.log.warning(
                 "Kernel is running over TCP without encryption: all communication can be read on "
                 "the way."

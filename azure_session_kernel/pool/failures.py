@@ -223,12 +223,15 @@ def _who(reply: Reply, said: str) -> str:
     return f"the program in the container{said}"
 
 
-def network_failure(call: Call, error: Exception, *, sent: bool) -> PoolError:
+def network_failure(call: Call, error: Exception, *, sent: bool) -> PoolUnreachable:
     """The error for a request that got no complete answer.
 
     :param sent: whether the request may have reached the pool.
     """
-    return unreached(call, trouble_of(error, refused=call.endpoint.loopback and not sent), sent)
+    trouble = trouble_of(error)
+    failure = unreached(call, trouble, sent)
+    failure.gone = trouble == "refused" and call.endpoint.loopback
+    return failure
 
 
 def unreached(call: Call, trouble: str, sent: bool) -> PoolUnreachable:
@@ -246,11 +249,8 @@ def unreached(call: Call, trouble: str, sent: bool) -> PoolUnreachable:
     return failure
 
 
-def trouble_of(error: Exception, *, refused: bool = False) -> str:
-    """Why there was no answer: a ``trouble`` of ``doctor.evidence.Reply``.
-
-    :param refused: what else it can be is a refused connection.
-    """
+def trouble_of(error: Exception) -> str:
+    """Why there was no answer: a ``trouble`` of ``doctor.evidence.Reply``."""
     chain = list(_chain(error))
     for kinds, trouble in (
         ((ssl.SSLCertVerificationError,), "untrusted"),
@@ -260,8 +260,6 @@ def trouble_of(error: Exception, *, refused: bool = False) -> str:
         ((ConnectionRefusedError,), "refused"),
         ((TimeoutError, asyncio.TimeoutError), "timeout"),
     ):
-        if trouble == "timeout" and refused:
-            return "refused"
         if any(isinstance(e, kinds) for e in chain):
             return trouble
     return "broken"

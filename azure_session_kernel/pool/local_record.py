@@ -13,6 +13,7 @@ import ipaddress
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,9 +56,9 @@ def record_path() -> Path:
     return state_dir() / "local-pool.json"
 
 
-def authority_path() -> Path:
+def authority_path(pool: LocalPool) -> Path:
     """Where a pool that serves https keeps its certificate authority for clients."""
-    return state_dir() / "local-pool.pem"
+    return _own_path(pool).with_suffix(".pem")
 
 
 def write_record(pool: LocalPool) -> Path:
@@ -145,7 +146,8 @@ def _remove_if(path: Path, pool: LocalPool) -> None:
 
 def _own_path(pool: LocalPool) -> Path:
     """A pool's for as long as it runs, whichever is the newest."""
-    return state_dir() / f"local-pool-{urlsplit(pool.url).port}.json"
+    where = re.sub(r"[^0-9a-f]+", "-", urlsplit(pool.url).netloc)
+    return state_dir() / f"local-pool-{where}.json"
 
 
 def _running() -> Iterator[LocalPool]:
@@ -156,6 +158,7 @@ def _running() -> Iterator[LocalPool]:
             if _alive(pool.pid):
                 yield pool
             else:
+                path.with_suffix(".pem").unlink(missing_ok=True)
                 path.unlink()
 
 

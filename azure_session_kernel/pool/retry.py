@@ -16,6 +16,8 @@ FIRST_DELAY_S: Final = 0.1
 MAX_DELAY_S: Final = 5.0
 #: A pool that refuses a cell as full has ended its session; so long it may be a mistake.
 FULL_S: Final = 2.0
+#: A local pool that has ended takes its sessions with it, so it is not waited for as others are.
+GONE_S: Final = 5.0
 
 #: What may pass by itself: no free session yet, a container that is starting, a broken network.
 PASSING: Final = (PoolFull, PoolUnavailable, PoolUnreachable)
@@ -32,6 +34,11 @@ def delays(first_s: float = FIRST_DELAY_S, longest_s: float = MAX_DELAY_S) -> It
 def jittered(delay_s: float) -> float:
     """Shortened by up to a half."""
     return delay_s * (0.5 + random.random() / 2)  # noqa: S311
+
+
+def patience_s(error: Exception, whole_s: float) -> float:
+    """How long such failures may go on, where others may for ``whole_s``."""
+    return min(whole_s, GONE_S) if getattr(error, "gone", False) else whole_s
 
 
 async def retry(
@@ -62,7 +69,7 @@ async def retry(
             sent = sent or getattr(error, "sent", False)
             wait = max(delay, error.retry_after_s or 0.0)
             shorter = {PoolUnreachable: unreachable_s, PoolFull: full_s}.get(type(error))
-            limit = budget_s if shorter is None else shorter
+            limit = patience_s(error, budget_s if shorter is None else shorter)
             if attempt >= least and time.monotonic() - begun + wait > limit:
                 if isinstance(error, PoolUnreachable):
                     error.sent = sent

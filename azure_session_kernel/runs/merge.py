@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from .journal import History, Journal, read_history
-from .notebook import UNFINISHED
+from .notebook import write_whole
 from .record import Record
 from .unusable import RunUnusable
+
+_PIECE_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,5 @@ def _names(histories: Mapping[Path, History]) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=UNFINISHED)
-    os.close(handle)
-    try:
-        shutil.copy2(source, temporary)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with source.open("rb") as file:
+        write_whole(target, iter(partial(file.read, _PIECE_BYTES), b""))

@@ -12,10 +12,11 @@ import hashlib
 import json
 import logging
 import os
+import random
 import socket
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 LeaseState = Literal["open", "restart", "stopping", "kept"]
 _STATES: Final[tuple[LeaseState, ...]] = get_args(LeaseState)
 _MAX_FILE_BYTES: Final = 64 * 1024
+#: Of the scope's digest, in a file's name.
+_SCOPE_CHARS: Final = 16
 
 
 class AlreadyHeld(Exception):
@@ -77,7 +80,11 @@ class Lease:
 
 
 class LeaseStore:
-    """The leases of this user, in ``<state directory>/leases`` unless told otherwise."""
+    """The leases of this user, in ``<state directory>/leases`` unless told otherwise.
+
+    They lie by their scope, in up to 256 folders, so that those of one scope are found without
+    reading the others: ``leases/12/123456789abcdef0-….json``.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = directory or state_dir() / "leases"
@@ -90,12 +97,19 @@ class LeaseStore:
 
         :raises StateUnusable: when the directory itself can't be read.
         """
+        return sorted(self.in_any_order(), key=_highest_first)
+
+    def in_any_order(self) -> Iterator[Lease]:
+        """The same, each read when it is asked for, and each time in another order."""
         try:
-            paths = sorted(self.directory.glob("*.json"))
+            folders = list(self.directory.iterdir())
+        except FileNotFoundError:
+            return
         except OSError as error:
             raise _unusable(self.directory, error.strerror or "not readable") from error
-        found = [lease for lease in map(_read_or_skip, paths) if lease is not None]
-        return sorted(found, key=lambda lease: (-lease.epoch, -lease.created_at))
+        random.shuffle(folders)
+        for folder in folders:
+            yield from _readable(folder)
 
     def record(self, lease: Lease) -> Path:
         """Where it is written, for as long as its session may run."""
@@ -106,12 +120,14 @@ class LeaseStore:
         return _read_or_skip(self.record(lease))
 
     def find(self, endpoint_url: str, scope_digest: str) -> list[Lease]:
-        """The leases of one scope in one pool, highest epoch first. Raises as ``all``."""
-        return [
+        """The leases of one scope in one pool, highest epoch first."""
+        own = _readable(self.directory / scope_digest[:2], scope_digest[:_SCOPE_CHARS])
+        found = [
             lease
-            for lease in self.all()
+            for lease in own
             if lease.endpoint_url == endpoint_url and lease.scope_digest == scope_digest
         ]
+        return sorted(found, key=_highest_first)
 
     def age_s(self, lease: Lease) -> float:
         """Seconds since it was written; 0 when that can't be found out.
@@ -156,7 +172,8 @@ class LeaseStore:
 
     def _path(self, lease: Lease, suffix: str) -> Path:
         digest = hashlib.sha256(lease.identifier.encode("utf-8")).hexdigest()
-        return self.directory / f"{digest}{suffix}"
+        scope = lease.scope_digest[:_SCOPE_CHARS]
+        return self.directory / scope[:2] / f"{scope}-{digest}{suffix}"
 
 
 class HeldLease:
@@ -201,6 +218,26 @@ class HeldLease:
     def _write(self) -> None:
         data = json.dumps(dataclasses.asdict(self.lease), indent=1).encode("utf-8")
         write_private(self._path, data)
+
+
+def _highest_first(lease: Lease) -> tuple[int, float]:
+    return -lease.epoch, -lease.created_at
+
+
+def _readable(folder: Path, prefix: str = "") -> Iterator[Lease]:
+    """Those whose names begin so. What can't be read is named in the log and left alone."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - a tenth of the time of iterdir
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        log.warning("skipped the leases in %s: %s", folder, error.strerror)
+        return
+    for name in names:
+        if name.startswith(prefix) and name.endswith(".json"):
+            lease = _read_or_skip(folder / name)
+            if lease is not None:
+                yield lease
 
 
 def _read_or_skip(path: Path) -> Lease | None:

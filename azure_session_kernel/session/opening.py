@@ -27,10 +27,8 @@ from .surroundings import Surroundings
 if TYPE_CHECKING:
     from .shared import Shared
 
-#: How long the pool may be out of reach while a cell runs there, in seconds. A session on this
-#: machine does not come back when its pool is gone.
+#: How long the pool may be out of reach while a cell runs there, in seconds.
 OUTAGE_S: Final = 300.0
-LOOPBACK_OUTAGE_S: Final = 5.0
 #: How long the session of a fixed identifier may still be being stopped (``finisher.py``).
 STOPPED_WITHIN_S: Final = 15.0
 _UNUSABLE: Final[tuple[LeaseState, ...]] = ("restart", "stopping")
@@ -54,10 +52,6 @@ class Opening:
     executor: Executor
     stale_boot: str
 
-    @property
-    def outage_s(self) -> float:
-        return outage_s(self.endpoint)
-
 
 def has_moved(opening: Opening) -> bool:
     """Whether the local pool is another one by now, at another address. Reads its record."""
@@ -65,10 +59,6 @@ def has_moved(opening: Opening) -> bool:
         return False
     url = opening.endpoint.url
     return find_record(lambda _: True) is not None and find_record(lambda p: p.url == url) is None
-
-
-def outage_s(endpoint: Endpoint) -> float:
-    return LOOPBACK_OUTAGE_S if endpoint.loopback else OUTAGE_S
 
 
 def prepare(here: Surroundings, events: ExecutorEvents, busy: Callable[[], bool]) -> Opening:
@@ -92,7 +82,7 @@ def prepare(here: Surroundings, events: ExecutorEvents, busy: Callable[[], bool]
     context = ExecutorContext(
         events,
         busy,
-        outage_s(endpoint),
+        OUTAGE_S,
         settings.env,
         here.arguments,
         settings.execute_path,
@@ -159,7 +149,8 @@ def _take_lease(
     stopped: the pool could hand out the old session just before it ends.
     """
     if settings.identifier is not None:
-        return _take_fixed(Lease.new(settings.identifier, endpoint.url, scope), store)
+        own = Scope(scope.kind, settings.identifier)  # whoever uses it, its record is the same
+        return _take_fixed(Lease.new(settings.identifier, endpoint.url, own), store)
     known = {lease.epoch: lease for lease in store.find(endpoint.url, scope.digest)}
     secret = install_secret()
     newest = max(known, default=0)

@@ -8,6 +8,7 @@ import socket
 import time
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 #: A kernel that starts stops at most so many sessions that others left behind.
 MOST: Final = 5
+#: Of how many it then looks at, drawn by chance: many kernels of one user must not read the leases
+#: of all others, each of them.
+LOOKS_AT: Final = 64
 STOP_TIMEOUT_S: Final = 15.0
 #: How long a request whose connection is closed may still bring a session back.
 UNSURE_S: Final = 30.0
@@ -51,14 +55,15 @@ async def reap_leftovers(
 
 
 def leftovers(store: LeaseStore, endpoint_url: str, most: int | None = MOST) -> list[Lease]:
-    """At most so many leases in one pool that nobody holds or will come back to.
+    """At most so many leases in one pool that nobody holds or will come back to; of ``LOOKS_AT``,
+    unless all are wanted.
 
     Those of living kernels, our own among them, neither cost the time of trying to take them nor
     keep others from their turn.
     """
     return [
         lease
-        for lease in store.all()
+        for lease in islice(store.in_any_order(), None if most is None else LOOKS_AT)
         if lease.endpoint_url == endpoint_url
         and _abandoned(lease, store)
         and not store.is_held(lease)
@@ -89,7 +94,7 @@ async def finish(job: dict[str, Any], *, unsure: bool) -> None:
     :param unsure: the session may come back for some time, and is then stopped again.
     """
     lease = Lease(**job["lease"])
-    store = LeaseStore(Path(job["record"]).parent)
+    store = LeaseStore(Path(job["record"]).parents[1])
     checked = parse_endpoint(job["endpoint"], job["allowed_hosts"])
     endpoint = replace(checked, authority=job["authority"])
     sure_at = time.monotonic() + (UNSURE_S if unsure else 0.0)

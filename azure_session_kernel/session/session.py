@@ -251,12 +251,6 @@ class NotebookSession:
         if self._reaping is None and self._here.shared is None:
             self._reaping = asyncio.create_task(_reap(opening))
 
-    def _budget(self, budget_s: float) -> float:
-        """A local pool that does not answer is not there: no use in waiting for it."""
-        opening = self._opening
-        loopback = opening is not None and opening.endpoint.loopback
-        return min(budget_s, opening.outage_s) if opening and loopback else budget_s
-
     # -- requests ---------------------------------------------------------------------------------
 
     async def send(self, messages: Sequence[Message], on_boot: Callable[[str], None]) -> None:
@@ -288,13 +282,12 @@ class NotebookSession:
             opening = self._opening
             if opening is None:
                 raise shutting_down()
-            budget_s = self._budget(SEND_BUDGET_S)
             try:
                 if runs_code:
                     await self._call(self._upload_first_files(opening, hello))
                     self._deaths.gets_cell()
                 on_boot(hello.boot)
-                await self._call(opening.executor.send(hello.boot, messages, budget_s))
+                await self._call(opening.executor.send(hello.boot, messages, SEND_BUDGET_S))
             except SessionLost as error:
                 self._forget_boot(hello.boot)
                 self._deaths.ended()
@@ -347,7 +340,7 @@ class NotebookSession:
         opening = self._opening
         if opening is None or not self.pipelines(boot):
             raise shutting_down()
-        await self._call(opening.executor.send(boot, messages, self._budget(SEND_BUDGET_S)))
+        await self._call(opening.executor.send(boot, messages, SEND_BUDGET_S))
 
     def _may_have_moved(self, opening: Opening, boot: str) -> None:
         """A local pool that is out of reach is looked for anew by the next request."""

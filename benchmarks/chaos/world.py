@@ -93,7 +93,7 @@ class World:
         return int(self._call("POST", _LIST)["count"])
 
     def leases(self) -> int:
-        return len(list((self.record.parent / "leases").glob("*.json")))
+        return len(list((self.record.parent / "leases").rglob("*.json")))
 
     # -- kernels ----------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ REFRESH_KERNELSPECS = (
 )
 # Nothing is returned: all of JupyterLab hangs on its objects, and would be sent here.
 OPEN = "async what => { await window.jupyterapp.commands.execute('docmanager:open', what); }"
+OPEN_KERNEL = "window.jupyterapp?.shell.currentWidget?.context?.sessionContext.session?.kernel"
 CLOSE_ALL = (
     "() => { for (const open of [...window.jupyterapp.shell.widgets('main')]) open.dispose(); }"
 )
@@ -44,6 +45,7 @@ class NotebookPage:
         page.evaluate(REFRESH_KERNELSPECS)
         page.evaluate(OPEN, {"path": path, "kernel": {"id": kernel_id} if kernel_id else None})
         self.wait_until_idle()
+        self._wait_for_own_requests()
 
     # What is seen
 
@@ -99,6 +101,14 @@ class NotebookPage:
 
     def wait_until_idle(self) -> None:
         expect(self.kernel_status).to_have_text(re.compile("Idle$"))
+
+    def _wait_for_own_requests(self) -> None:
+        """Until what JupyterLab asks of a kernel when a notebook opens is answered.
+
+        It asks for a subshell for widgets, and ends it; *idle* of that may be told after *busy* of
+        a cell, and JupyterLab shows the last one of any channel.
+        """
+        self.page.wait_for_function(f"() => {OPEN_KERNEL}?._futures.size === 0")
 
     def wait_until_busy(self) -> None:
         expect(self.kernel_status).to_have_text(re.compile("Busy$"))

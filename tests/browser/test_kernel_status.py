@@ -15,11 +15,10 @@ from playwright.sync_api import Page, expect
 
 from .conftest import EXPECT_LIMIT_S, KERNEL, OpenNotebook
 from .lab_server import LabServer
-from .notebook_page import RUNNING
+from .notebook_page import OPEN_KERNEL, RUNNING
 from .test_jupyterlab import NEVER_RUN, Gate
 
 KIND = "container"
-OPEN_KERNEL = "window.jupyterapp?.shell.currentWidget?.context?.sessionContext.session?.kernel"
 DEBUG_INFO = "{type: 'request', command: 'debugInfo', seq: 0}"
 
 

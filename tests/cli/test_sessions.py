@@ -95,7 +95,7 @@ def test_a_lease_that_cannot_be_read_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
-    path = tmp_path / "azure-session-kernel" / "leases" / "a.json"
+    path = tmp_path / "azure-session-kernel" / "leases" / "aa" / "a.json"
     path.parent.mkdir(parents=True)
     path.write_text("no lease")
     assert str(path) in sessions("list").stderr

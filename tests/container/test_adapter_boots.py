@@ -12,7 +12,7 @@ import pytest
 
 from azure_session_kernel.wire import BootEnded, LogMessage
 
-from .adapter_process import Kernel, execute_request, text_of
+from .adapter_process import Kernel, execute_request, is_over, text_of
 
 #: Generous: what is not seen by then is not seen.
 SEEN_WITHIN_S = 60.0
@@ -173,3 +173,30 @@ def test_numbers_start_at_one_in_each_boot(kernel: Kernel) -> None:
     (*_, line) = kernel.read_until(lambda line: isinstance(line, LogMessage))
     assert isinstance(line, LogMessage)
     assert line.n == 1
+
+
+#: The user's code can send what it likes.
+_ANSWERS_MORE_THAN_ONCE = """
+session = get_ipython().kernel.session
+send = session.send
+def again(stream, kind, *args, **options):
+    if kind == "execute_reply":
+        for _ in range(20):
+            send(stream, kind, *args, **options)
+    return send(stream, kind, *args, **options)
+session.send = again
+"""
+
+
+def test_a_request_has_one_answer_in_the_log(kernel: Kernel) -> None:
+    """The log keeps answers whatever comes, so others would fill it without end."""
+    kernel.run(_ANSWERS_MORE_THAN_ONCE)
+    cells = [execute_request("1"), execute_request("del session.send")]
+    lines = []
+    for cell in cells:
+        kernel.send(cell)
+        lines += kernel.read_until(is_over(cell))
+    kernel.run("pass")
+    messages = [line.message for line in lines if isinstance(line, LogMessage)]
+    answered = [m.parent_id for m in messages if m.msg_type == "execute_reply"]
+    assert answered == [cell.msg_id for cell in cells]

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from azure_session_kernel.azure_api.executions import REMEMBERED
 from azure_session_kernel.azure_api.outputs import ABORTED, MAX_STREAM_BYTES, TIMED_OUT
 from azure_session_kernel.azure_api.versions import FLAT
 
@@ -121,6 +122,25 @@ def test_an_asynchronous_one_is_asked_for_later(
     while (polled := kernel.adapter.client.get(path).json())["status"] in UNDER_WAY:
         time.sleep(0.01)
     assert (polled["status"], polled["result"]["executionResult"]) == ("Succeeded", 5)
+
+
+def test_those_that_are_not_over_are_bounded(
+    kernel: Kernel, waiting: tuple[str, Path, Path]
+) -> None:
+    """Each is kept with its code until it has run."""
+    code, began, go = waiting
+    begun = [execute(kernel.adapter, code, executionType="Asynchronous") for _ in range(REMEMBERED)]
+    until(began)
+    refused = kernel.adapter.client.post("/executions", json={"code": "1"})
+    assert refused.status_code == 429
+    assert f"{REMEMBERED} executions" in refused.json()["error"]["message"]
+    go.touch()
+    for one in begun:
+        path = f"/executions/{one['id']}"
+        while (polled := kernel.adapter.client.get(path).json())["status"] in UNDER_WAY:
+            time.sleep(0.01)
+        assert polled["status"] == "Succeeded"
+    assert execute(kernel.adapter, "1 + 1")["result"]["executionResult"] == 2
 
 
 def test_large_results_are_forgotten_oldest_first(kernel: Kernel) -> None:

@@ -47,7 +47,7 @@ Interpreter = dict[str, "zmq.Socket[bytes]"]
 async def connected(log: Log) -> AsyncIterator[tuple[Channels, Interpreter]]:
     with zmq.Context() as context:
         ours, theirs = {}, {}
-        for name in ("iopub", "shell"):
+        for name in ("iopub", "shell", "stdin"):
             theirs[name], ours[name] = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
             port = theirs[name].bind_to_random_port("tcp://127.0.0.1")
             ours[name].connect(f"tcp://127.0.0.1:{port}")
@@ -83,19 +83,22 @@ async def test_what_comes_while_something_is_sent_is_taken() -> None:
         assert [interpreter["shell"].recv() for _ in range(200)] == [b"request"] * 200
 
 
-async def test_while_the_log_is_full_only_iopub_waits() -> None:
+@pytest.mark.parametrize("waits", ["iopub", "stdin"])
+async def test_while_the_log_is_full_outputs_and_questions_wait_and_replies_do_not(
+    waits: str,
+) -> None:
     log = Log()
     log.full = True
     async with connected(log) as (_, interpreter):
         for i in range(3):
-            interpreter["iopub"].send(b"%d" % i)
+            interpreter[waits].send(b"%d" % i)
         for i in range(3):
             interpreter["shell"].send(b"%d" % i)
         replies = list(await log.until(3))
         assert replies == [("shell", [b"%d" % i]) for i in range(3)]
         log.full = False
         log.has_room.set()
-        assert (await log.until(6))[3:] == [("iopub", [b"%d" % i]) for i in range(3)]
+        assert (await log.until(6))[3:] == [(waits, [b"%d" % i]) for i in range(3)]
 
 
 async def test_one_that_can_not_be_taken_is_told_and_holds_up_none(
@@ -132,7 +135,7 @@ async def test_a_reply_comes_before_what_follows_its_idle() -> None:
         theirs["shell"].send(b"reply")
         theirs["iopub"].send(b"idle")
         theirs["iopub"].send(b"busy of the next")
-        for name in theirs:  # before the event loop has a turn
+        for name in ("iopub", "shell"):  # before the event loop has a turn
             assert channels._sockets[name].poll(30_000)
         taken = [frames[0] for _, frames in await log.until(3)]
         assert taken.index(b"reply") < taken.index(b"busy of the next")

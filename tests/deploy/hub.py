@@ -187,7 +187,7 @@ class Person:
 
     @property
     def identifier(self) -> str:
-        (lease,) = (self.state / "leases").glob("*.json")
+        (lease,) = (self.state / "leases").rglob("*.json")
         return str(json.loads(lease.read_bytes())["identifier"])
 
     def processes(self) -> list[psutil.Process]:
@@ -360,7 +360,7 @@ def _ended(client: httpx.Client, token: str, alice: Person, bob: Person) -> list
         admin = {"Authorization": f"token {token}"}
         client.delete(f"/hub/api/users/{person.name}/server", headers=admin).raise_for_status()
         _wait_for(f"the end of all that is {person.name}'s", lambda: not person.processes())
-        return list((person.state / "leases").glob("*.json"))
+        return list((person.state / "leases").rglob("*.json"))
 
     return [
         _check("with alice's server, her session and her pool end", stop(alice) == []),

@@ -276,7 +276,7 @@ def leases(env: Mapping[str, str]) -> list[dict[str, Any]]:
     """All leases in the data directory that ``env`` names."""
     directory = Path(env["JUPYTER_DATA_DIR"]) / "azure-session-kernel" / "leases"
     found = []
-    for path in directory.glob("*.json"):
+    for path in directory.rglob("*.json"):
         try:
             found.append(json.loads(path.read_text()))
         except FileNotFoundError:  # removed just now

@@ -18,11 +18,12 @@ from azure_session_kernel.pool.local_record import LocalPool, write_record
 from ..conftest import JUPYTER_DIRS, RunningPool, StartPool
 from .conftest import StartKernel
 from .fake_front import TOKEN, Answer, FakeFront, FakeSession, Respond, ending, line
-from .live_kernel import STOPS_WITHIN_S, Cell, LiveKernel, leases
+from .live_kernel import STOPS_WITHIN_S, Cell, LiveKernel, leases, with_constant
 
 ENDPOINT = "AZURE_SESSION_POOL_ENDPOINT"
 AZURE_TOKEN = "eyJh.a-token-of.azure"
 FrontEnv = Callable[[Respond], dict[str, str]]
+StartHostile = Callable[..., LiveKernel]
 
 
 @pytest.fixture
@@ -379,22 +380,17 @@ def test_a_pool_that_answers_500_can_be_interrupted_and_ends_in_time(
 
 
 @pytest.fixture
-def hostile(
-    start_kernel: StartKernel, front_env: FrontEnv
-) -> Iterator[Callable[[FakeSession], LiveKernel]]:
-    """A kernel whose session is the given one."""
+def hostile(start_kernel: StartKernel, front_env: FrontEnv) -> Iterator[StartHostile]:
+    """A kernel whose session is the given one, with more in its environment."""
     sessions: list[FakeSession] = []
 
-    def start(session: FakeSession) -> LiveKernel:
+    def start(session: FakeSession, **env: str) -> LiveKernel:
         sessions.append(session)
-        return start_kernel(front_env(session.respond))
+        return start_kernel({**front_env(session.respond), **env})
 
     yield start
     for session in sessions:
         session.close()
-
-
-StartHostile = Callable[[FakeSession], LiveKernel]
 
 
 def test_messages_that_no_session_may_send_are_dropped_and_the_rest_is_shown(
@@ -485,9 +481,10 @@ def test_a_repeated_line_is_shown_once(hostile: StartHostile) -> None:
 
 
 def test_a_session_that_sends_only_garbage_ends_the_cell_with_an_error(
-    hostile: StartHostile,
+    hostile: StartHostile, tmp_path: Path
 ) -> None:
-    kernel = hostile(FakeSession(lambda msg_id: [b"garbage"]))
+    outage = with_constant(tmp_path, "azure_session_kernel.session.opening.OUTAGE_S", 2.0)
+    kernel = hostile(FakeSession(lambda msg_id: [b"garbage"]), **outage)
     cell = kernel.run("1")
     assert cell.error["ename"] == "ExecutionUnknown"  # it may have run
     assert "not wire protocol v1" in cell.error_text

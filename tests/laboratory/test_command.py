@@ -42,6 +42,23 @@ def test_a_mistyped_name_is_met_with_the_nearest_one(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["--tls"], "--tls"),
+        (["--kind", "oneshot", "--max-sessions", "3"], "--kind and --max-sessions"),
+        (["--habit", "decode-names"], "--habit"),
+    ],
+)
+def test_what_a_scenario_sets_itself_is_refused(
+    given: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["pool", "--port", "0", *given, "--fault-scenario", "missing-role"])
+    assert ended.value.code == 2
+    assert f"leave out {named}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "arguments",
     [["--fault-scenario", "missing-role"], ["--list-scenarios"], ["--faults", "f.json"]],
 )

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from azure_session_kernel.doctor.examination import examine
-from azure_session_kernel.doctor.report.result import PROBLEM, Report
+from azure_session_kernel.doctor.report.result import OK, PROBLEM, WARNING, Report, Result
 from azure_session_kernel.doctor.state import LISTEN_S, STALL_S, Options
+from azure_session_kernel.pool.call import redact
 from azure_session_kernel.session.lease import LeaseStore
 from azure_session_laboratory.container import SLOW_START_S
 from azure_session_laboratory.scenarios import SCENARIOS
@@ -101,6 +102,52 @@ async def test_a_session_that_is_split_is_also_told_by_the_calls_about_files(
         report = await examine(QUICK, os.environ)
     assert report.evidence.same_session is False
     assert report.findings[0].id == "session-split"
+
+
+async def test_a_slow_stop_after_a_failure_is_waited_for(
+    open_scenario: OpenScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = ({"fault": "delay", "seconds": 3, "path": "*/session", "method": "DELETE", "every": 1},)
+    slow = replace(SCENARIOS["service-refuses"], rules=rules)
+    monkeypatch.setitem(SCENARIOS, "service-refuses", slow)
+    async with open_scenario("service-refuses") as opened:
+        report = await examine(QUICK, os.environ)
+        assert opened.sessions() == []
+    assert LeaseStore().all() == []
+    assert not report.healthy
+    assert stop_of(report).verdict == OK
+
+
+async def test_a_session_that_may_still_run_after_a_failure_is_named_with_what_to_do(
+    open_scenario: OpenScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = ({"fault": "answer", "status": 500, "path": "/.management/stop*", "every": 1},)
+    monkeypatch.setitem(
+        SCENARIOS, "other-program", replace(SCENARIOS["other-program"], rules=rules)
+    )
+    async with open_scenario("other-program") as opened:
+        report = await examine(QUICK, os.environ)
+        [left] = opened.sessions()
+    said = stop_of(report)
+    assert said.verdict == WARNING
+    assert left not in said.text
+    assert said.text.startswith(redact(left))
+    assert "azure-session-kernel sessions reap" in said.text
+    assert [lease.identifier for lease in LeaseStore().all()] == [left]
+
+
+async def test_a_stop_that_fails_after_code_ran_names_the_session(
+    open_scenario: OpenScenario,
+) -> None:
+    async with open_scenario("stop-fails") as opened:
+        report = await examine(QUICK, os.environ)
+        [left] = opened.sessions()
+    assert f"{redact(left)} may still run." in report.findings[0].explanation
+    assert left not in str(report.as_json())
+
+
+def stop_of(report: Report) -> Result:
+    return next(result for result in report.results if result.check == "stop")
 
 
 @pytest.mark.parametrize("name", HEALTHY)

@@ -494,9 +494,15 @@ async def test_a_local_pool_that_is_not_running_is_named_with_its_command() -> N
     )
     with pytest.raises(PoolUnreachable) as caught:
         await client.request("GET", "/health")
-    assert caught.value.sent is False
+    assert (caught.value.sent, caught.value.gone) == (False, True)
     assert "azure-session-kernel pool" in caught.value.fix
     await client.aclose()
+
+
+async def test_a_local_pool_that_is_slow_to_take_a_connection_is_not_gone() -> None:
+    found = await failure(httpx.ConnectTimeout(""), "http://127.0.0.1:1")
+    assert (found.sent, found.gone) == (False, False)
+    assert "too busy" in found.cause
 
 
 async def test_a_stream_that_is_refused_is_the_same_error_as_a_request() -> None:

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from azure_session_kernel.cli.main import main
-from azure_session_kernel.emulator.front.certificates import https
 
 from ..conftest import RunningPool, StartPool
 from ..kernel.conftest import StartKernel
@@ -66,14 +65,26 @@ def test_doctor_finds_nothing_wrong(
     assert checks["tls"]["verdict"] == "ok"
 
 
-def test_the_newest_pools_authority_stays_when_an_older_one_ends(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_each_pool_has_an_authority_of_its_own(start_pool: StartPool) -> None:
+    """What a client reads of the first is right whatever other pools start, and end."""
+    first = start_pool("--tls")
+    second = start_pool("--tls", env=first.env)
+    for pool in (first, second):
+        trusting = ssl.create_default_context(cafile=pool.record.authority)
+        assert get(pool, trusting).status_code == 200
+        assert Path(pool.record.authority).stat().st_mode & 0o077 == 0
+    second.stop()
+    trusting = ssl.create_default_context(cafile=first.record.authority)
+    assert get(first, trusting).status_code == 200
+
+
+def test_a_pool_that_was_killed_leaves_no_authority_for_the_next(
+    start_pool: StartPool,
 ) -> None:
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
-    with https():
-        newer = https()
-        newer.__enter__()
-    (file,) = tmp_path.rglob("*.pem")
-    assert file.stat().st_mode & 0o077 == 0
-    newer.__exit__(None, None, None)
-    assert not list(tmp_path.rglob("*.pem"))
+    killed = start_pool("--tls")
+    authority = Path(killed.record.authority)
+    killed.process.kill()
+    killed.process.wait()
+    assert authority.exists()
+    start_pool(env=killed.env).stop()
+    assert not authority.exists()

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from azure_session_kernel.pool.local_record import LocalPool, write_record
-from azure_session_kernel.session.opening import LOOPBACK_OUTAGE_S
+from azure_session_kernel.pool.retry import GONE_S
 from azure_session_kernel.wire import MAX_BODY_BYTES
 
-from ..kernel.live_kernel import Cell, LiveKernel, leases, wait_until, waits_for
+from ..kernel.live_kernel import Cell, LiveKernel, leases, wait_until, waits_for, with_constant
 from .conftest import FaultyPool, StartKernel
 
 SEND, READ = "/jupyter/send", "/jupyter/read"
+OUTAGE_S = "azure_session_kernel.session.opening.OUTAGE_S"
 #: Resets every connection: what is under way begins anew.
 BREAK = {"fault": "refuse", "seconds": 0, "path": SEND, "nth": [1]}
 #: Counts the stops.
@@ -138,12 +139,28 @@ def test_a_comm_message_on_a_slow_way_is_not_overtaken_by_the_cell_behind_it(
     assert kernel.run("got").result == "[{'n': 1}]"
 
 
-def test_outputs_are_not_shown_again_after_a_long_outage(
-    kernel: LiveKernel, faulty: FaultyPool
+def test_a_local_pool_that_listens_has_the_patience_that_any_pool_has(
+    kernel: LiveKernel, faulty: FaultyPool, tmp_path: Path
 ) -> None:
+    """A busy machine is no reason to give a notebook up."""
+    faulty.arm({"fault": "refuse", "seconds": GONE_S + 2, "path": SEND, "nth": [1]})
+    assert is_whole(kernel.run(counted(tmp_path / "runs")))
+    assert runs(tmp_path / "runs") == 1
+
+
+@pytest.fixture
+def impatient(start_kernel: StartKernel, faulty: FaultyPool, tmp_path: Path) -> LiveKernel:
+    """A kernel for which an outage of a second is a long one."""
+    return start_kernel(faulty.env | with_constant(tmp_path, OUTAGE_S, 1.0))
+
+
+def test_outputs_are_not_shown_again_after_a_long_outage(
+    impatient: LiveKernel, faulty: FaultyPool
+) -> None:
+    kernel = impatient
     first = kernel.execute("print('once')")
     kernel.finish(first)
-    faulty.arm({"fault": "refuse", "seconds": LOOPBACK_OUTAGE_S + 3, "path": SEND, "nth": [1]})
+    faulty.arm({"fault": "refuse", "seconds": 4, "path": SEND, "nth": [1]})
     assert kernel.run("1").status == "error"
     while kernel.run("2").status == "error":
         pass
@@ -281,10 +298,10 @@ def test_a_session_that_comes_back_after_its_stop_is_stopped_again(
 
 
 def test_an_answer_that_is_always_cut_in_the_middle_of_a_line_ends_the_cell(
-    kernel: LiveKernel, faulty: FaultyPool
+    impatient: LiveKernel, faulty: FaultyPool
 ) -> None:
     """Each try brings the same bytes and no more, so there is nothing to wait for."""
     faulty.arm(BREAK, {"fault": "cut", "path": READ, "every": 1, "bytes": 20_000})
-    cell = kernel.run("print('x' * 50_000, flush=True)")
+    cell = impatient.run("print('x' * 50_000, flush=True)")
     assert cell.error["ename"] == "ExecutionUnknown"
     assert faulty.hits()["cut"] > 1

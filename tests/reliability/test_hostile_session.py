@@ -34,10 +34,11 @@ from ..kernel.fake_front import (
     framed,
     line,
 )
-from ..kernel.live_kernel import LiveKernel, wait_until
+from ..kernel.live_kernel import LiveKernel, wait_until, with_constant
 
 MB = 1024 * 1024
 LIMIT_S = 120
+OUTAGE_S = "azure_session_kernel.session.opening.OUTAGE_S"
 StartHostile = Callable[[Respond], LiveKernel]
 
 
@@ -45,6 +46,7 @@ StartHostile = Callable[[Respond], LiveKernel]
 def hostile(tmp_path: Path) -> Iterator[StartHostile]:
     """A kernel whose pool is the given function."""
     env = {name: str(tmp_path / name.lower()) for name in JUPYTER_DIRS}
+    env |= with_constant(tmp_path, OUTAGE_S, 5.0)  # such a session gets no better
     with ExitStack() as stack:
 
         def start(respond: Respond) -> LiveKernel:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azure_session_kernel.causes.hosts import is_loopback
+from azure_session_kernel.causes.proxies import proxy_for
 from azure_session_kernel.common.errors import EndpointInvalid, HostNotAllowed, SettingsError
 from azure_session_kernel.pool.endpoints import host_allowed, parse_endpoint
 
@@ -14,6 +15,15 @@ CUSTOM = "https://pool.blueground-16039c7f.eastasia.azurecontainerapps.io"
 BUILTIN = (
     "https://eastasia.dynamicsessions.io/subscriptions/0000/resourceGroups/rg/sessionPools/pool"
 )
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
+def test_what_is_on_this_machine_takes_no_proxy(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.test:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert proxy_for("http://elsewhere.test") == "proxy.test:3128"
+    assert proxy_for(f"http://{host}:8970") == ""
 
 
 def test_the_two_kinds_of_azure_pools_are_told_apart() -> None:

@@ -31,7 +31,7 @@ def lease(identifier: str = "ask-one", *, epoch: int = 0, scope: Scope = SCOPE) 
 
 
 def files(store: LeaseStore, pattern: str = "*") -> list[Path]:
-    return sorted(store.directory.glob(pattern))
+    return sorted(path for path in store.directory.rglob(pattern) if path.is_file())
 
 
 @pytest.fixture
@@ -60,6 +60,21 @@ def test_a_lease_is_found_by_pool_and_scope_only(store: LeaseStore) -> None:
     assert store.find("https://other.x.azurecontainerapps.io", SCOPE.digest) == []
     assert store.find(POOL, Scope("notebook", "another").digest) == []
     assert store.all() == [mine]
+
+
+def test_others_leases_are_not_read_to_find_those_of_a_scope(
+    store: LeaseStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine = store.acquire(lease()).lease
+    for n in range(300):
+        others = store.record(lease(f"ask-{n}", scope=Scope("kernel", f"{n}")))
+        others.parent.mkdir(exist_ok=True)
+        others.write_text("damaged")
+    with caplog.at_level(logging.WARNING):
+        assert store.find(POOL, SCOPE.digest) == [mine]
+    assert caplog.text == ""
+    assert store.all() == [mine]
+    assert caplog.text.count("skipped a lease") == 300
 
 
 def test_a_store_that_was_never_used_is_empty(store: LeaseStore) -> None:
@@ -178,7 +193,7 @@ def test_a_damaged_lease_is_named_in_the_log_left_alone_and_blocks_nobody_else(
     store: LeaseStore, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     good = store.acquire(lease()).lease
-    damaged = store.directory / "damaged.json"
+    damaged = files(store)[0].with_name("damaged.json")
     damaged.write_bytes(content)
     with caplog.at_level(logging.WARNING):
         assert store.all() == [good]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jupyter_client.session import Session, json_packer
 
@@ -69,6 +69,7 @@ def packed(packer: str, content: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("packer", ["orjson", "json"])
 @given(content=contents)
+@example(content={"\udd00": numpy.arange(2)})
 def test_a_session_packs_as_jupyter_client_does(packer: str, content: dict[str, Any]) -> None:
     theirs, their_warnings = packed(packer, content)
     with any_text_passes():

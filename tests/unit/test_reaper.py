@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import time
 from pathlib import Path
 
 import pytest
 
+from azure_session_kernel.session import lease as lease_module
 from azure_session_kernel.session.identity import Scope, ScopeKind
-from azure_session_kernel.session.lease import Lease, LeaseState, LeaseStore
-from azure_session_kernel.session.reaper import MOST, RESTARTS_WITHIN_S, _abandoned, leftovers
+from azure_session_kernel.session.lease import Lease, LeaseState, LeaseStore, _read
+from azure_session_kernel.session.reaper import (
+    LOOKS_AT,
+    MOST,
+    RESTARTS_WITHIN_S,
+    _abandoned,
+    leftovers,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,7 @@ def test_a_restart_is_given_time_to_come_back(
     lease = Lease.new("ask-one", "https://pool.example", Scope(kind, "key"))
     held = store.acquire(dataclasses.replace(lease, state=state))
     held.release(remove=False)
-    path = tmp_path / (hashlib.sha256(b"ask-one").hexdigest() + ".json")
+    path = store.record(lease)
     then = time.time() - age_s
     os.utime(path, (then, then))
     assert _abandoned(held.lease, store) is abandoned
@@ -59,6 +65,26 @@ def test_living_kernels_do_not_keep_what_others_left_from_being_found(tmp_path: 
     assert leftovers(store, POOL) == [left]
     for held in living:
         held.release(remove=True)
+
+
+def test_of_many_leases_a_kernel_looks_at_some_and_others_at_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LeaseStore(tmp_path)
+    left = _leave(store, "ask-left")
+    for n in range(2 * LOOKS_AT):
+        _leave(store, f"ask-elsewhere-{n}", "https://other.example")
+    read: list[Path] = []
+
+    def counted(path: Path) -> Lease:
+        read.append(path)
+        return _read(path)
+
+    monkeypatch.setattr(lease_module, "_read", counted)
+    looks = [leftovers(store, POOL) for _ in range(100)]
+    assert len(read) == 100 * LOOKS_AT
+    assert [left] in looks
+    assert leftovers(store, POOL, most=None) == [left]
 
 
 def test_a_kernel_looks_for_a_few_leftovers_of_its_own_pool(tmp_path: Path) -> None:

@@ -122,6 +122,11 @@ NETWORK: Final = (
         explanation="No answer in time: a firewall, a VPN that is off, or a network without a way "
         "to {host} drops what is sent.",
         fix="Check the network, VPN or firewall (HTTPS_PROXY if you need a proxy), then try again.",
+        local=Advice(
+            "Wait until the machine has less to do, and run the cell again. If it stays so, end "
+            "`azure-session-kernel pool` (Ctrl-C where it runs), and start it again.",
+            "No answer in time: this machine is too busy, or the local pool hangs.",
+        ),
         source=_NETWORK,
         signs=(
             Sign(

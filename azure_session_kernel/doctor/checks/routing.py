@@ -48,6 +48,8 @@ _NOT_ALLOCATED: Final = (400, 401, 403, 404, 429)
 #: Answers that come before any container, unless it is the container that refuses.
 _DECIDED: Final = (401, 403, 429)
 
+_REAP: Final = "azure-session-kernel sessions reap"
+
 
 def take_session(state: State) -> None:
     """A fresh identifier with a lease, so that nothing leaks, whatever happens to doctor.
@@ -308,26 +310,34 @@ def _never_allocated(state: State) -> bool:
 
 async def stop(state: State, timeout_s: float) -> None:
     """End the session and remove the lease; an unconfirmed stop leaves the lease to the reaper."""
-    stopped = False
+    if state.client is None:
+        return
+    lease, stopped = state.lease, False
+    never = state.sessions is None or _never_allocated(state)
     try:
-        if state.client is not None and state.lease is not None:
-            state.lease.update(state="stopping")
+        if lease is not None:
+            lease.update(state="stopping")
             stopped = await _stop_session(state, state.client, timeout_s)
     except PoolError:
         stopped = False
     finally:
-        if state.lease is not None:
-            never = state.sessions is None or _never_allocated(state)
-            state.lease.release(remove=stopped or never)
-        if state.client is not None:
-            await state.client.aclose()
-    if state.lease is None:
-        return
+        if lease is not None:
+            lease.release(remove=stopped or never)
+        await state.client.aclose()
+    if lease is not None:
+        _note_stop(state, redact(lease.lease.identifier), stopped=stopped, never=never)
+
+
+def _note_stop(state: State, shown: str, *, stopped: bool, never: bool) -> None:
+    """:param shown: the session. :param never: there is none, or no call to stop it."""
     if stopped:
         state.notes.add("stop", OK, "the session of this examination is stopped")
     elif state.sessions is None:
         text = f"api-version {state.version.name} can't stop a session: it ends after its cooldown"
         state.notes.add("stop", WARNING, text)
     elif state.kind:
-        state.failed("stop", "its answer was no confirmation.")
-        state.notes.add("stop", PROBLEM, "the stop was not confirmed")
+        state.failed("stop", f"{shown} may still run.")
+        state.notes.add("stop", PROBLEM, f"the stop of {shown} was not confirmed")
+    elif not never:
+        text = f"{shown} may still run, until its cooldown is over; to stop it: {_REAP}"
+        state.notes.add("stop", WARNING, text)

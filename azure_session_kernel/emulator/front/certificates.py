@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ...common.private_files import write_private
-from ...pool.local_record import authority_path
+from ...pool.local_record import LocalPool, authority_path
 from .surface import Surface
 
 _NAME: Final = "azure-session-kernel local pool"
@@ -86,21 +86,26 @@ class Authority:
 def https() -> Iterator[Surface]:
     """The surface of a pool with a certificate of its own, whose authority clients find in a file.
 
-    The newest pool wins the file, as it does the record, and removes only its own.
-
-    :raises StateUnusable: it can't be written.
+    The file is the pool's own, as another's clients may read theirs at any time. It is written when
+    the pool is first recorded, which raises ``StateUnusable`` when it can't be.
     """
-    authority, path = Authority(_NAME), authority_path()
-    write_private(path, authority.pem)
+    authority = Authority(_NAME)
+    written: set[Path] = set()
+
+    def recorded(pool: LocalPool) -> LocalPool:
+        path = authority_path(pool)
+        if path not in written:
+            write_private(path, authority.pem)
+            written.add(path)
+        return replace(pool, authority=str(path))
+
     try:
-        yield Surface(
-            tls=authority.server_context(),
-            record=lambda pool: replace(pool, authority=str(path)),
-        )
+        yield Surface(tls=authority.server_context(), record=recorded)
     finally:
-        with contextlib.suppress(OSError):
-            if path.read_bytes() == authority.pem:
-                path.unlink()
+        for path in written:
+            with contextlib.suppress(OSError):
+                if path.read_bytes() == authority.pem:  # and not of one that was started since
+                    path.unlink()
 
 
 def _names() -> list[x509.GeneralName]:

@@ -75,9 +75,8 @@ class AdapterExecutor:
         self._folder = ""
 
     async def start(self, budget_s: float) -> Hello:
-        unreachable_s = min(UNREACHABLE_S, self._outage_s)
         try:
-            hello = await retry(self._hello, budget_s, unreachable_s=unreachable_s, full_s=0.0)
+            hello = await retry(self._hello, budget_s, unreachable_s=UNREACHABLE_S, full_s=0.0)
         except PoolUnreachable as error:
             error.sent = False  # a hello, but no cell
             raise

@@ -18,7 +18,7 @@ from ...common.errors import PoolError, PoolRouteNotFound, UnexpectedAnswer
 from ...interpreter.place import MARK
 from ...pool.client import EXCERPT_CHARS, MAX_ANSWER_BYTES, Answer, PoolClient
 from ...pool.management import next_query, refuses_version
-from ...pool.retry import PASSING, delays
+from ...pool.retry import PASSING, delays, patience_s
 from ...wire import dump
 from ...wire.json_text import short_text
 from ..base import FILES_ANSWER_BYTES
@@ -176,12 +176,13 @@ class BuiltinPool:
         """
         path = f"/executions/{quote(operation, safe='')}"
         heard_at = time.monotonic()
-        until = heard_at + within_s
+        until, broken_s = heard_at + within_s, within_s if outage_s is None else outage_s
         for delay_s in delays() if self.version.flat else ():
+            silence_s = broken_s
             try:
                 found = _execution(await self._client.request("GET", path, query=self._query()))
-            except PASSING:
-                found = None
+            except PASSING as error:
+                found, silence_s = None, patience_s(error, broken_s)
             except PoolError:
                 return None
             now = time.monotonic()
@@ -189,7 +190,7 @@ class BuiltinPool:
                 heard_at = now
                 if not found.pending:
                     return found
-            if now + delay_s > min(until, heard_at + (within_s if outage_s is None else outage_s)):
+            if now + delay_s > min(until, heard_at + silence_s):
                 break
             await asyncio.sleep(delay_s)
         return None

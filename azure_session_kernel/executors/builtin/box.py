@@ -29,7 +29,7 @@ from ...common.errors import (
 )
 from ...common.owned_tasks import OwnedTasks
 from ...common.within import within
-from ...pool.retry import delays, retry
+from ...pool.retry import delays, patience_s, retry
 from ...wire import (
     EndReason,
     InterruptOutcome,
@@ -185,8 +185,8 @@ class Box:
         """An answer does not end what has arrived; a pool that is out of reach does, in time."""
         if delivery.known:
             answered = getattr(error, "status", None) is not None
-            return answered or broken_s <= self._outage_s
-        return delivery.may_pass(error) and broken_s <= budget_s
+            return answered or broken_s <= patience_s(error, self._outage_s)
+        return delivery.may_pass(error) and broken_s <= patience_s(error, budget_s)
 
     async def _post(self, delivery: Delivery) -> Execution | None:
         """The execution's answer; None when its messages have been read and none has come."""

@@ -77,12 +77,11 @@ class InterpreterExecutor:
         return [*rows, ("outputs", self.note)] if self.note else rows
 
     async def start(self, budget_s: float) -> Hello:
-        unreachable_s = min(UNREACHABLE_S, self._outage_s)
         if self._ending is not None:
             await asyncio.wait({self._ending}, timeout=END_S)
         try:
             opened = await retry(
-                self._open, budget_s, unreachable_s=unreachable_s, full_s=0.0, also=PASSES
+                self._open, budget_s, unreachable_s=UNREACHABLE_S, full_s=0.0, also=PASSES
             )
         except PoolUnreachable as error:
             error.sent = False  # a hello, but no cell

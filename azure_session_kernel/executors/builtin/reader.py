@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 from ...common.errors import CredentialError, PoolError, SessionKernelError, UnexpectedAnswer
 from ...interpreter.log import LONGEST_WINDOW_S, WINDOW_S
-from ...pool.retry import delays, jittered
+from ...pool.retry import delays, jittered, patience_s
 from ...wire import (
     Gap,
     LineSplitter,
@@ -266,7 +266,7 @@ class MailboxReader:
                 now = time.monotonic()
                 if broken_at is None or self._connected():
                     broken_at = now
-                if now - broken_at > self._outage_s:
+                if now - broken_at > patience_s(error, self._outage_s):
                     raise
                 log.info("the log can't be read (%s); trying again", type(error).__name__)
                 await self._woken(delay)

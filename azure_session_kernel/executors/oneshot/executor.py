@@ -94,7 +94,7 @@ class OneShotExecutor:
 
     def __init__(self, client: PoolClient, context: ExecutorContext) -> None:
         self._client, self._context = client, context
-        self._events, self._outage_s = context.events, context.outage_s
+        self._events = context.events
         self.pool = OneShotPool(client, context.execute_path)
         self._boot = new_boot()
         self._counter = Counter()
@@ -110,9 +110,8 @@ class OneShotExecutor:
 
     async def start(self, budget_s: float) -> Hello:
         await self._stopped()
-        unreachable_s = min(UNREACHABLE_S, self._outage_s)
         try:
-            seen = await retry(self.probe, budget_s, unreachable_s=unreachable_s, full_s=0.0)
+            seen = await retry(self.probe, budget_s, unreachable_s=UNREACHABLE_S, full_s=0.0)
             if self.pool.keeps is None:
                 await self.pool.probe_again(seen)
         except PoolUnreachable as error:
@@ -207,7 +206,7 @@ class OneShotExecutor:
         async def attempt() -> Ran:
             return await self._send_once(cell, watched.text, stdin or "")
 
-        ran = await retry(attempt, budget_s, unreachable_s=min(budget_s, self._outage_s))
+        ran = await retry(attempt, budget_s)
         pool = self.pool
         return outcome(
             ran, sent, watched, code, keeps=bool(pool.keeps), takes_stdin=pool.takes_stdin
