@@ -416,12 +416,14 @@ class Boot:
         """
         if message.channel not in ("shell", "control"):
             return True
-        awaited = self._delivered.get(message.parent_id) is False
-        if awaited:
-            self._delivered[message.parent_id] = True
-        else:
+        request = message.parent_id
+        # A long cell may have been forgotten, for comm messages count as well.
+        answered = self._delivered.get(request, request not in self.running)
+        if answered:
             log.debug("dropped a %.40s that nobody waits for", message.msg_type)
-        return awaited
+        else:
+            self._delivered[request] = True
+        return not answered
 
     def _note_answered(self) -> None:
         if self.info and self._iopub_seen:
