@@ -73,6 +73,9 @@ class Connections:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         headers |= {**(further or {}), "Authorization": f"Bearer {call.token}"}
         url = self._endpoint.join(call.path)
+        if self._ahead is not None and not self.asked:
+            # This one takes what was opened ahead, if that is ready; then the next has one, too.
+            self.open_ahead()
         self.asked = True
         try:
             response = await carrier.send(

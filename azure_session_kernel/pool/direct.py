@@ -58,7 +58,7 @@ class Direct:
             context.set_alpn_protocols(["http/1.1"])
         self._places = sessions * MAX_CONNECTIONS
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._idle: list[Connection] = []  # the one that was used last is at the end
+        self._idle: list[Connection] = []  # the one that is used next is at the end
         self._open: set[Connection] = set()
         self._closed = False
 
@@ -78,10 +78,12 @@ class Direct:
     async def open_ahead(self) -> None:
         """See ``Carrier``."""
         connection = self._kept()
-        if connection is None:
-            connection = await self._connect(CONNECT_TIMEOUT_S)
-            connection.used_at = time.monotonic()
-        self._idle.append(connection)
+        if connection is not None:
+            self._idle.append(connection)
+            return
+        connection = await self._connect(CONNECT_TIMEOUT_S)
+        connection.used_at = time.monotonic()
+        self._idle.insert(0, connection)  # one that has carried a request is faster
 
     async def aclose(self) -> None:
         self._closed = True
@@ -127,8 +129,10 @@ class Direct:
 
     def _kept(self) -> Connection | None:
         """An idle connection on which a request is as safe as on a new one."""
-        while self._idle and time.monotonic() - self._idle[0].used_at > self._keepalive_s:
-            self._idle.pop(0).abort()
+        last = time.monotonic() - self._keepalive_s
+        for connection in [one for one in self._idle if one.used_at < last]:
+            self._idle.remove(connection)
+            connection.abort()
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:
