@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from ..common.owned_tasks import OwnedTasks
 from ..session.loss_errors import perhaps_begun
@@ -17,7 +18,7 @@ from .requests import Request
 
 log = logging.getLogger(__name__)
 
-Handle = Callable[[Request], Awaitable[None]]
+Handle = Callable[[Request], Coroutine[Any, Any, object]]
 #: A channel, and the subshell that is asked.
 Lane = tuple[str, str | None]
 
@@ -25,7 +26,8 @@ Lane = tuple[str, str | None]
 class Lanes:
     """Queues of requests. A lane ends when nothing waits in it.
 
-    :param handle: answers a request; should it raise, the lane goes on with the next.
+    :param handle: begins to answer a request when it is called, and has when it has been awaited;
+        should either raise, the lane goes on with the next.
     """
 
     def __init__(self, handle: Handle) -> None:
@@ -35,19 +37,29 @@ class Lanes:
 
     def put(self, request: Request) -> None:
         lane = _lane(request)
-        if lane not in self._queues:
-            self._queues[lane] = deque()
-            self._tasks.start(self._run(lane))
-        self._queues[lane].append(request)
+        if lane in self._queues:
+            self._queues[lane].append(request)
+            return
+        self._queues[lane] = deque((request,))
+        self._tasks.start(self._run(lane, self._begun(request)))
 
-    async def _run(self, lane: Lane) -> None:
-        queue = self._queues[lane]
-        while queue:
+    def _begun(self, request: Request) -> Coroutine[Any, Any, object]:
+        try:
+            return self._handle(request)
+        except Exception as error:
+            return _raise(error)
+
+    async def _run(self, lane: Lane, first: Coroutine[Any, Any, object]) -> None:
+        queue, handling = self._queues[lane], first
+        while True:
             try:
-                await self._handle(queue[0])
+                await handling
             except Exception:
                 log.exception("a request was not answered")
             queue.popleft()
+            if not queue:
+                break
+            handling = self._begun(queue[0])
         del self._queues[lane]
 
     def main(self) -> list[Request]:
@@ -76,6 +88,10 @@ class Lanes:
         for one in taken:
             queue.remove(one)
         return taken
+
+
+async def _raise(error: Exception) -> None:
+    raise error
 
 
 def _lane(request: Request, channel: str = "") -> Lane:
