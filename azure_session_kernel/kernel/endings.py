@@ -111,6 +111,11 @@ class Endings:
         self._front.idle(request)
         request.on(Event.ENDED)
 
+    def finish_aborted(self, cell: Request) -> None:
+        """The same for one whose turn has begun: it was sent ahead, and not taken."""
+        cell.reply = _as_aborted({"msg_type": "execute_reply"})
+        self.finish(cell)
+
     def answer(self, request: Request, error: SessionKernelError) -> None:
         """The ``error`` output and the reply have the same fields (docs/design.md rule 6)."""
         content = {"status": "error", **error.as_content()}

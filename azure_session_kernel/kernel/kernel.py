@@ -181,7 +181,7 @@ class AzureSessionKernel:
         """Whatever fails, the request is answered: others wait behind it."""
         WAITER.set(waiter_of(request, self._front, START_BUDGET_S))
         try:
-            if request.after is not None and await self._ahead.settled(request):
+            if await self._ahead.settled(request):
                 self._ends.working.pop(request.msg_id, None)
                 return
             if request.message.msg_type == "kernel_info_request":
@@ -234,6 +234,7 @@ class AzureSessionKernel:
         def on_boot(boot: str) -> None:
             for request in requests:
                 request.addressed_to(boot)
+            self._ahead.look()
 
         try:
             await self._comms.done(max(request.comms_before for request in requests))

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ..common.errors import ExecutionUnknown, InternalError, Interrupted
 from ..common.owned_tasks import OwnedTasks
 from ..session.loss_errors import perhaps_begun
 from .request_states import Event, State
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 Handle = Callable[[Request], Coroutine[Any, Any, object]]
 #: A channel, and the subshell that is asked.
 Lane = tuple[str, str | None]
+#: With one of these a cell ends that may have arrived in the session.
+_PERHAPS_THERE = (ExecutionUnknown, Interrupted, InternalError)
 
 
 class Lanes:
@@ -71,15 +74,17 @@ class Lanes:
         control channel aborts those of the shell channel.
 
         The session aborts those that were sent ahead, when it has ended the cell. Where the cell
-        has ended here instead, nobody knows whether they run.
+        has ended here instead, nobody knows whether they run, unless it was refused there.
         """
+        unsure = request.sent.is_set() or isinstance(request.ended_with, _PERHAPS_THERE)
+        error = request.ended_with if unsure and request.state is not State.IDLE else None
         for other in self._queues.get(_lane(request, "shell"), ()):
             if other.is_execute and other.state in (State.WAITING, State.ABORTED):
                 other.on(Event.ABORTED)
             elif other.is_ahead:
                 other.expects_abort = True
-                if request.state is not State.IDLE and request.ended_with is not None:
-                    other.doomed = other.doomed or perhaps_begun(request.ended_with)
+                if error is not None:
+                    other.doomed = other.doomed or perhaps_begun(error)
 
     def take_cells_behind(self, request: Request) -> list[Request]:
         """Remove the cells that wait behind ``request``; other requests keep their place."""

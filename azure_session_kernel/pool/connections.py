@@ -119,6 +119,10 @@ class Connections:
             return "untrusted"
         return next(iter(found.trouble.values()), "")
 
+    @property
+    def has_idle(self) -> bool:
+        return self._carrier is not None and self._carrier.has_idle
+
     def open_ahead(self) -> None:
         """See ``PoolClient.open_ahead``."""
         if self._ahead is None or self._ahead.done():

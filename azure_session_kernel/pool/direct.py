@@ -78,6 +78,12 @@ class Direct:
             raise
         return _Answer(self, connection, timeouts.read_s, connection.status, connection.headers)
 
+    @property
+    def has_idle(self) -> bool:
+        """See ``Carrier``."""
+        last = time.monotonic() - self._keepalive_s
+        return any(one.used_at >= last and one.usable for one in self._idle)
+
     async def open_ahead(self) -> None:
         """See ``Carrier``."""
         connection = self._kept()

@@ -343,6 +343,11 @@ class NotebookSession:
         hello = self.hello
         return hello is not None and hello.boot == boot and PIPELINING in hello.features
 
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether a message that is sent now has a connection, beside those in use."""
+        return self._opening is not None and self._opening.client.sends_at_once
+
     async def send_ahead(self, boot: str, messages: Sequence[Message]) -> None:
         """Deliver cells behind one that runs in ``boot``, and to no other boot.
 

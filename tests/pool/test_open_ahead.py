@@ -96,8 +96,10 @@ async def test_one_that_the_pool_has_closed_is_not_used(server: tuple[Server, Po
     pool, client = server
     await _made_ahead(client)
     await pool.until(lambda: len(pool.connections) == 1)
+    assert client.sends_at_once
     pool.connections[0].close()
     await pool.until(lambda: pool.closed == 1)
+    assert not client.sends_at_once
     await client.request("GET", "/a")
     assert pool.asked == [1]
 
