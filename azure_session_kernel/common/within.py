@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -21,6 +22,9 @@ async def within(awaitable: Awaitable[T], timeout_s: float) -> T:
 
     :raises asyncio.TimeoutError: not within ``timeout_s`` seconds.
     """
+    if sys.version_info >= (3, 11):  # without a task of its own
+        async with asyncio.timeout(timeout_s):
+            return await awaitable
     task = asyncio.ensure_future(awaitable)
     try:
         await asyncio.wait((task,), timeout=timeout_s)

@@ -198,10 +198,10 @@ class LogReader:
         """
         style = self._style.choose()
         async with contextlib.AsyncExitStack() as stack:
-            chunks = await self._open(style, stack)
+            chunk, chunks = await self._open(style, stack)
             self._read_bytes, began_at = 0, self._last
             splitter = LineSplitter()
-            async for chunk in chunks:
+            while chunk:
                 self._read_bytes += len(chunk)
                 self._flowed = False
                 try:
@@ -216,13 +216,15 @@ class LogReader:
                 # Without a whole line, a new read would begin with the same bytes again.
                 if self._read_bytes > ACKNOWLEDGE_BYTES and self._last > began_at:
                     return
-                # A flood of output must not keep the loop from anything else.
-                await asyncio.sleep(0)
                 await self._events.drained()
+                # Nothing is read meanwhile, so that a flood of output keeps the loop from nothing.
+                chunk = await anext(chunks, b"")
         raise PoolUnreachable("The connection to the session ended in the middle of an answer.")
 
-    async def _open(self, style: Style, stack: contextlib.AsyncExitStack) -> AsyncIterator[bytes]:
-        """The chunks of a read request whose first one has come."""
+    async def _open(
+        self, style: Style, stack: contextlib.AsyncExitStack
+    ) -> tuple[bytes, AsyncIterator[bytes]]:
+        """The first chunk of a read request, and those that follow."""
         body = dump(
             {
                 "boot": self._boot,
@@ -246,7 +248,7 @@ class LogReader:
         self.connecting = False
         self._client.open_ahead()  # for what is sent meanwhile
         self._style.flowed(style)
-        return _chain(first, chunks)
+        return first, chunks
 
     def _take(self, line: LogLine) -> bool:
         """Handle one line; True when the read is over."""
@@ -298,12 +300,6 @@ def without_line(error: LineTooLong, expected: int) -> Oversized:
     if error.n != expected:
         raise error
     return Oversized(error.n, {}, "", "", error.limit_bytes, error.limit_bytes)
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
 
 
 def _held_back(style: Style) -> PoolUnreachable:

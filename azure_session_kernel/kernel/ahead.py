@@ -6,12 +6,15 @@ as it would have otherwise: what the front end sees, and when, is the same.
 
 ::
 
-    look             sends those that wait, as many as may go, one batch at a time
+    look             sends those that wait, as many as may go, one batch at a time; while the first
+                     is on its way itself, once no more of them come
     begin_next       a cell is over: the turn of the next one begins before its messages come
     settled          its turn has come, and its sending has ended
 
-What could not be delivered waits as if nothing had been sent. Of a cell that may have been
-delivered, and of which the session can say nothing any longer, it is not known whether it has run.
+What could not be delivered waits as if nothing had been sent: so does what has overtaken the cell
+that it is behind, for the session takes none behind one that it does not know. Of a cell that may
+have been delivered, and of which the session can say nothing any longer, it is not known whether it
+has run.
 """
 
 from __future__ import annotations
@@ -39,12 +42,17 @@ log = logging.getLogger(__name__)
 #: Cells that the session keeps, and the characters of those that go at a time.
 MOST_CELLS: Final = 100
 MOST_CHARS: Final = 256 * 1024
+#: No more cells are coming when none has come for so long. The first one takes longer to run.
+QUIET_S: Final = 0.005
 
 
 class Pipelined(Protocol):
     """What is needed of a session: a part of ``NotebookSession``."""
 
     def pipelines(self, boot: str) -> bool: ...
+
+    @property
+    def sends_at_once(self) -> bool: ...
 
     async def send_ahead(self, boot: str, messages: Sequence[Message]) -> None: ...
 
@@ -67,12 +75,28 @@ class CellsAhead:
         self._sending = OwnedTasks(log)
         #: Behind this one nothing is sent any more: something could not be.
         self._given_up: Request | None = None
+        #: Cells have been sent behind this one before it had arrived: the next ones go when it has.
+        self._hurried: Request | None = None
+        self._quiet: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
-        """Whether something may be sent now: a cell has come, or has arrived in the session."""
+        """Whether something may be sent now: a cell has come, is on its way, or has arrived."""
         line = self._lanes.main()
         if self._sending or not line or not self._goes_on_behind(line[0]):
             return
+        if line[0].sent.is_set():
+            self._send_behind(line)
+            return
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._look_once_quiet)
+
+    def _look_once_quiet(self) -> None:
+        line = self._lanes.main()
+        if not self._sending and line and self._goes_on_behind(line[0]):
+            self._send_behind(line)
+
+    def _send_behind(self, line: Sequence[Request]) -> None:
         sent = list(takewhile(lambda one: one.state is not State.WAITING, line))
         if any(one.expects_abort or one.doomed for one in sent):
             return
@@ -90,11 +114,16 @@ class CellsAhead:
             sending.add_done_callback(self._look_again)
 
     def _goes_on_behind(self, first: Request) -> bool:
-        """Whether ``first`` runs in the session, as far as is known, and nothing is amiss."""
+        """Whether ``first`` runs in the session, or will, as far as is known, and nothing is amiss.
+
+        Behind one that is on its way nothing may need a new connection: that would take longer than
+        the answer, whose connection is free then.
+        """
+        on_its_way = first.state is State.SENDING and first is not self._hurried
         return (
             first.is_execute
             and first is not self._given_up
-            and first.sent.is_set()
+            and (first.sent.is_set() or (on_its_way and self._session().sends_at_once))
             and first.reply is None
             and first.boot_over is None
             and first.interrupted_at is None
@@ -120,6 +149,9 @@ class CellsAhead:
             self._requests.ahead[cell.msg_id] = cell
 
     async def _send(self, first: Request, batch: Sequence[Request]) -> None:
+        early = not first.sent.is_set()
+        if early:
+            self._hurried = first
         try:
             messages = [cell.for_session for cell in batch]
             await self._session().send_ahead(first.boot, messages)
@@ -127,7 +159,8 @@ class CellsAhead:
             self._doom(batch, shut_down_before())
             raise
         except SessionKernelError as error:
-            self._given_up = first
+            if not early:  # else it may have overtaken that one
+                self._given_up = first
             if isinstance(error, ExecutionUnknown) or _sent(error):
                 self._doom(batch, error)
             else:
@@ -149,10 +182,13 @@ class CellsAhead:
         """Last first, as their counts have to be."""
         for cell in reversed(_still_sent(cells)):
             if cell.state in (State.AHEAD, State.AHEAD_SENT, State.SENDING):
+                its_turn_has_come = cell.state is State.SENDING
                 cell.on(Event.RETURNED)
                 self._requests.ahead.pop(cell.msg_id, None)
                 self._counts.take_back(cell)
                 cell.boot, cell.after = "", None
+                if cell.expects_abort and not its_turn_has_come:
+                    cell.on(Event.ABORTED)
 
     @staticmethod
     def _doom(cells: Sequence[Request], error: SessionKernelError) -> None:
@@ -168,11 +204,18 @@ class CellsAhead:
             self._ends.begin(line[0])
 
     async def settled(self, cell: Request) -> bool:
-        """Whether ``cell``, whose turn has come, needs not be sent any more."""
-        while cell.state is State.SENDING and self._sending and cell.doomed is None:
+        """Whether ``cell``, whose turn has come, is not to be sent any more.
+
+        One that was sent ahead and not taken is sent again, unless the one before it aborts it.
+        """
+        while cell.after is not None and cell.state is State.SENDING and cell.doomed is None:
+            if not self._sending:
+                break
             await asyncio.wait(list(self._sending))
         if cell.after is None:
-            return False
+            if cell.expects_abort:
+                self._ends.finish_aborted(cell)
+            return cell.expects_abort
         if cell.doomed is not None and cell.state in (State.SENDING, State.SENT):
             self._ends.fail(cell, cell.doomed)
         return True

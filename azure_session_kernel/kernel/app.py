@@ -16,14 +16,13 @@ from tornado import ioloop
 from traitlets import Bool, Dict
 from traitlets.config.application import catch_config_error
 from traitlets.config.loader import Config
-from zmq.eventloop.zmqstream import ZMQStream
 
 from ..common.within import within
 from ..session.installed import set_what_pip_has_replaced
 from .arguments import sorted_out
 from .command_line import NAME, is_plain, read_by_ipykernel
 from .connection import IPKernelApp
-from .iopub import IOPubStream
+from .iopub import IOPubStream, RequestStream
 from .parent import Parent
 from .zmq_kernel import ZmqKernel
 
@@ -90,8 +89,8 @@ class AzureSessionKernelApp(IPKernelApp):
         self.kernel = ZmqKernel.instance(
             parent=self,
             session=self.session,
-            shell_stream=ZMQStream(self.sockets["shell"]),
-            control_stream=ZMQStream(self.sockets["control"]),
+            shell_stream=RequestStream(self.sockets["shell"]),
+            control_stream=RequestStream(self.sockets["control"]),
             iopub_socket=self._iopub,
             stdin_socket=self.sockets["stdin"],
             log=self.log,

@@ -52,8 +52,9 @@ class CommQueue:
 
     async def done(self, count: int) -> None:
         """Until the first ``count`` of them have been sent, or could not be."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._done >= count)
+        if self._done < count:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._done >= count)
 
     async def run(self) -> None:
         """For ever: as many at once as have come meanwhile."""

@@ -42,12 +42,25 @@ class Endings:
         self.working: dict[str, asyncio.Task[None]] = {}
         self._undelivered = ""
 
-    def begin(self, request: Request) -> None:
+    def begin(self, request: Request, *, busy_soon: bool = False) -> None:
+        """:param busy_soon: behind what the event loop has to do now, or before anything else that
+        is said of it here.
+        """
         comm, request.comm_before = request.comm_before, None
         behind_comm = comm is not None and not comm.over.is_set()
         request.says_busy_itself = request.is_comm or behind_comm
         self._requests.add(request)
-        if not request.says_busy_itself:
+        if request.says_busy_itself:
+            return
+        request.busy_is_due = True
+        if busy_soon:
+            asyncio.get_running_loop().call_soon(self._say_busy, request)
+        else:
+            self._say_busy(request)
+
+    def _say_busy(self, request: Request) -> None:
+        if request.busy_is_due:
+            request.busy_is_due = False
             self._front.busy(request)
 
     def finish(self, request: Request) -> None:
@@ -98,6 +111,11 @@ class Endings:
         self._front.idle(request)
         request.on(Event.ENDED)
 
+    def finish_aborted(self, cell: Request) -> None:
+        """The same for one whose turn has begun: it was sent ahead, and not taken."""
+        cell.reply = _as_aborted({"msg_type": "execute_reply"})
+        self.finish(cell)
+
     def answer(self, request: Request, error: SessionKernelError) -> None:
         """The ``error`` output and the reply have the same fields (docs/design.md rule 6)."""
         content = {"status": "error", **error.as_content()}
@@ -127,6 +145,7 @@ class Endings:
 
     def _begun_here(self, request: Request) -> None:
         """Before the rest of what is said of it."""
+        self._say_busy(request)
         if request.says_busy_itself and not request.busy:
             self._front.busy(request)
             request.busy = True

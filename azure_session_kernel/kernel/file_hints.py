@@ -52,7 +52,11 @@ class HintedMessages:
         self._given_up: WeakSet[UploadHint] = WeakSet()
 
     def on_message(self, message: Message) -> None:
-        self._put(_Waiting(self._events.on_message, message, self._hint_for(message)))
+        hint = self._hint_for(message)
+        if self._looking is None and hint is None:  # nearly all
+            self._events.on_message(message)
+        else:
+            self._put(_Waiting(self._events.on_message, message, hint))
 
     def on_gap(self, gap: Gap | Oversized) -> None:
         self._put(_Waiting(self._events.on_gap, gap))

@@ -1,4 +1,4 @@
-"""The IOPub socket: it drops nothing, and tells how much of it front ends have not taken yet.
+"""The kernel's sockets. IOPub's drops nothing, and tells how much front ends have not taken yet.
 
 ZeroMQ keeps for each front end what that has not read. Without a limit nothing is lost
 (docs/design.md rule 4), but a front end that has stopped reading would let this process grow for
@@ -27,8 +27,14 @@ MOST_BYTES: Final = 1024 * 1024 * 1024
 #: Whether a message has left this process is asked of one in so many bytes.
 _MARK_BYTES: Final = 1024 * 1024
 _LOOK_S: Final = 0.02
-#: As a number: what enumerations make of it for each frame takes as long as the rest.
+#: As numbers: what enumerations make of them for each frame takes as long as the rest.
 _MORE: Final = int(zmq.SNDMORE)
+_EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
+_RCVMORE, _NOBLOCK = int(zmq.RCVMORE), int(zmq.NOBLOCK)
+#: Requests that are taken before anything else has its turn.
+_MOST_REQUESTS: Final = 100
+#: What its subclasses add in Python takes longer than sending a frame does.
+_Socket: Final = zmq.backend.Socket
 
 
 def send_now(stream: ZMQStream, frames: list[Any], *, copy: bool) -> None:
@@ -43,14 +49,49 @@ def send_now(stream: ZMQStream, frames: list[Any], *, copy: bool) -> None:
         stream.send_multipart(frames, copy=copy)
         return
     frames = stream.marked(frames) if isinstance(stream, IOPubStream) else frames
+    socket, last = stream.socket, len(frames) - 1
     try:
-        *first, last = frames
-        for frame in first:
-            stream.socket.send(frame, _MORE, copy=copy)
-        stream.socket.send(last, copy=copy)
+        for n, frame in enumerate(frames):
+            _Socket.send(socket, frame, _MORE if n < last else 0, copy)
+        missed = int(_Socket.get(socket, _EVENTS)) & _POLLIN
     except zmq.ZMQError as error:
         log.error("a message was not sent: %s", error)
-    stream._update_handler(zmq.POLLIN)  # type: ignore[no-untyped-call]
+        missed = _POLLIN
+    if missed:
+        stream._update_handler(zmq.POLLIN)  # type: ignore[no-untyped-call]
+
+
+class RequestStream(ZMQStream):
+    """Takes in one turn of the event loop what has come: a stream takes a turn or two for each."""
+
+    def _handle_events(self, fd: Any, events: int) -> None:
+        if self.closed() or self.sending() or not self.receiving():
+            super()._handle_events(fd, events)  # type: ignore[no-untyped-call]
+            return
+        more = True
+        try:
+            for _ in range(_MOST_REQUESTS):
+                take = self._recv_callback
+                if take is None or (frames := self._came()) is None:
+                    more = False
+                    break
+                self._run_callback(take, frames)
+        except zmq.ZMQError as error:
+            log.error("a message was not received: %s", error)
+        finally:
+            if more:
+                self._update_handler(zmq.POLLIN)  # type: ignore[no-untyped-call]
+
+    def _came(self) -> list[bytes] | None:
+        """The frames of a message, if there is one."""
+        socket = self.socket
+        try:
+            frames = [_Socket.recv(socket, _NOBLOCK)]
+        except zmq.Again:
+            return None
+        while _Socket.get(socket, _RCVMORE):
+            frames.append(_Socket.recv(socket))
+        return frames
 
 
 class IOPubStream(ZMQStream):

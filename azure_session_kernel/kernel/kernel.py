@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from ..common.errors import (
@@ -159,31 +159,31 @@ class AzureSessionKernel:
 
     # -- a request's life -------------------------------------------------------------------------
 
-    async def _handle(self, request: Request) -> None:
-        """Answer it, and wait until it is over. Ends normally however the request ends.
+    def _handle(self, request: Request) -> Coroutine[Any, Any, object]:
+        """Begin to answer it; what is returned waits until it is over, and ends normally however
+        the request ends.
 
         The turn of a cell that was sent ahead has perhaps begun, and ended.
         """
-        if request.over.is_set():
-            return
         if request.state is State.ABORTED:
             self._ends.abort(request)
         elif request.message.msg_type in ("connect_request", "shutdown_request"):
-            await asyncio.wait({self._answering.start(self._answer_here(request))})
-        else:
+            return asyncio.wait({self._answering.start(self._answer_here(request))})
+        elif not request.over.is_set():
+            magic = find_magic(request.message)
+            self._ends.working[request.msg_id] = self._tasks.start(self._work_on(request, magic))
             if request.has_its_turn_to_come:
-                self._ends.begin(request)
-            self._ends.working[request.msg_id] = self._tasks.start(self._work_on(request))
-            await request.over.wait()
+                # What is sent to the session is under way before busy is.
+                self._ends.begin(request, busy_soon=magic is None and not request.is_ahead)
+        return request.over.wait()
 
-    async def _work_on(self, request: Request) -> None:
+    async def _work_on(self, request: Request, magic: Magic | None) -> None:
         """Whatever fails, the request is answered: others wait behind it."""
         WAITER.set(waiter_of(request, self._front, START_BUDGET_S))
         try:
-            if request.after is not None and await self._ahead.settled(request):
+            if await self._ahead.settled(request):
                 self._ends.working.pop(request.msg_id, None)
                 return
-            magic = find_magic(request.message)
             if request.message.msg_type == "kernel_info_request":
                 await self._answer_kernel_info(request)
             elif magic is not None:
@@ -234,6 +234,7 @@ class AzureSessionKernel:
         def on_boot(boot: str) -> None:
             for request in requests:
                 request.addressed_to(boot)
+            self._ahead.look()
 
         try:
             await self._comms.done(max(request.comms_before for request in requests))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+from ..common.errors import ExecutionUnknown, InternalError, Interrupted
 from ..common.owned_tasks import OwnedTasks
 from ..session.loss_errors import perhaps_begun
 from .request_states import Event, State
@@ -17,15 +19,18 @@ from .requests import Request
 
 log = logging.getLogger(__name__)
 
-Handle = Callable[[Request], Awaitable[None]]
+Handle = Callable[[Request], Coroutine[Any, Any, object]]
 #: A channel, and the subshell that is asked.
 Lane = tuple[str, str | None]
+#: With one of these a cell ends that may have arrived in the session.
+_PERHAPS_THERE = (ExecutionUnknown, Interrupted, InternalError)
 
 
 class Lanes:
     """Queues of requests. A lane ends when nothing waits in it.
 
-    :param handle: answers a request; should it raise, the lane goes on with the next.
+    :param handle: begins to answer a request when it is called, and has when it has been awaited;
+        should either raise, the lane goes on with the next.
     """
 
     def __init__(self, handle: Handle) -> None:
@@ -35,19 +40,29 @@ class Lanes:
 
     def put(self, request: Request) -> None:
         lane = _lane(request)
-        if lane not in self._queues:
-            self._queues[lane] = deque()
-            self._tasks.start(self._run(lane))
-        self._queues[lane].append(request)
+        if lane in self._queues:
+            self._queues[lane].append(request)
+            return
+        self._queues[lane] = deque((request,))
+        self._tasks.start(self._run(lane, self._begun(request)))
 
-    async def _run(self, lane: Lane) -> None:
-        queue = self._queues[lane]
-        while queue:
+    def _begun(self, request: Request) -> Coroutine[Any, Any, object]:
+        try:
+            return self._handle(request)
+        except Exception as error:
+            return _raise(error)
+
+    async def _run(self, lane: Lane, first: Coroutine[Any, Any, object]) -> None:
+        queue, handling = self._queues[lane], first
+        while True:
             try:
-                await self._handle(queue[0])
+                await handling
             except Exception:
                 log.exception("a request was not answered")
             queue.popleft()
+            if not queue:
+                break
+            handling = self._begun(queue[0])
         del self._queues[lane]
 
     def main(self) -> list[Request]:
@@ -59,15 +74,17 @@ class Lanes:
         control channel aborts those of the shell channel.
 
         The session aborts those that were sent ahead, when it has ended the cell. Where the cell
-        has ended here instead, nobody knows whether they run.
+        has ended here instead, nobody knows whether they run, unless it was refused there.
         """
+        unsure = request.sent.is_set() or isinstance(request.ended_with, _PERHAPS_THERE)
+        error = request.ended_with if unsure and request.state is not State.IDLE else None
         for other in self._queues.get(_lane(request, "shell"), ()):
             if other.is_execute and other.state in (State.WAITING, State.ABORTED):
                 other.on(Event.ABORTED)
             elif other.is_ahead:
                 other.expects_abort = True
-                if request.state is not State.IDLE and request.ended_with is not None:
-                    other.doomed = other.doomed or perhaps_begun(request.ended_with)
+                if error is not None:
+                    other.doomed = other.doomed or perhaps_begun(error)
 
     def take_cells_behind(self, request: Request) -> list[Request]:
         """Remove the cells that wait behind ``request``; other requests keep their place."""
@@ -76,6 +93,10 @@ class Lanes:
         for one in taken:
             queue.remove(one)
         return taken
+
+
+async def _raise(error: Exception) -> None:
+    raise error
 
 
 def _lane(request: Request, channel: str = "") -> Lane:

@@ -45,6 +45,7 @@ class Request:
     :ivar said_idle: its idle is shown.
     :ivar says_busy_itself: busy is shown when the session says so, and not when its turn comes:
         comm messages may come before it there.
+    :ivar busy_is_due: its turn has begun, and busy is not shown yet.
     :ivar interrupted_at: when that was last asked for here.
     :ivar signalled_at: of its last SIGINT: when the session confirmed that, and until then, when
         that was asked of it.
@@ -78,6 +79,7 @@ class Request:
     busy: bool = False
     said_idle: bool = False
     says_busy_itself: bool = False
+    busy_is_due: bool = False
     input_published: bool = False
     comms_before: int = 0
     comm_before: Request | None = None

@@ -9,11 +9,11 @@ from ipykernel.kernelbase import Kernel
 from tornado import ioloop
 from traitlets import Any as AnyTrait
 from traitlets import List, Unicode
-from zmq.eventloop.zmqstream import ZMQStream
 
 from .. import __version__
 from ..session.surroundings import Surroundings
 from ..wire.kernel_info import BANNER, IMPLEMENTATION, LANGUAGE
+from .iopub import RequestStream
 from .kernel import AzureSessionKernel
 from .requests import Request
 from .zmq_front_end import ZmqFrontEnd
@@ -35,7 +35,7 @@ class ZmqKernel(Kernel):
         """Called once by the application, on its event loop, before the loop runs."""
         self.io_loop = ioloop.IOLoop.current()
         streams: dict[str, Any] = {"shell": self.shell_stream, "control": self.control_stream}
-        streams["stdin"] = ZMQStream(self.stdin_socket)
+        streams["stdin"] = RequestStream(self.stdin_socket)
         front = ZmqFrontEnd(
             self.session,  # type: ignore[arg-type]
             self.iopub_socket,

@@ -173,6 +173,11 @@ class PoolClient:
         """
         self._connections.open_ahead()
 
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether there is a connection for the next request, as far as is known."""
+        return self._connections.has_idle
+
     async def call_of(self, method: str, path: str) -> Call:
         """The request as errors speak of it; it cleans what was answered of token and identifier.
 

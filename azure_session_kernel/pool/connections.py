@@ -73,6 +73,9 @@ class Connections:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         headers |= {**(further or {}), "Authorization": f"Bearer {call.token}"}
         url = self._endpoint.join(call.path)
+        if self._ahead is not None and not self.asked:
+            # This one takes what was opened ahead, if that is ready; then the next has one, too.
+            self.open_ahead()
         self.asked = True
         try:
             response = await carrier.send(
@@ -115,6 +118,10 @@ class Connections:
         if found.tls is not None and not found.tls.trusted:
             return "untrusted"
         return next(iter(found.trouble.values()), "")
+
+    @property
+    def has_idle(self) -> bool:
+        return self._carrier is not None and self._carrier.has_idle
 
     def open_ahead(self) -> None:
         """See ``PoolClient.open_ahead``."""

@@ -31,6 +31,8 @@ from .http1 import Connection, in_time
 _PATH_SAFE: Final = "!$%&'()*+,/:;=@[]^|~"
 #: The next address is tried, too, when one has not answered for so long (RFC 8305).
 _NEXT_ADDRESS_S: Final = 0.25
+#: A session's calls have few, each as long as its token lasts.
+_MOST_HEADS: Final = 20
 #: asyncio's for closing what was aborted, which takes a turn or two of its loop.
 _END_S: Final = 1.0
 
@@ -56,9 +58,10 @@ class Direct:
         self._keepalive_s = keepalive_s(loopback=endpoint.loopback)
         if context is not None:
             context.set_alpn_protocols(["http/1.1"])
+        self._heads: dict[tuple[object, ...], str] = {}
         self._places = sessions * MAX_CONNECTIONS
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._idle: list[Connection] = []  # the one that was used last is at the end
+        self._idle: list[Connection] = []  # the one that is used next is at the end
         self._open: set[Connection] = set()
         self._closed = False
 
@@ -75,13 +78,21 @@ class Direct:
             raise
         return _Answer(self, connection, timeouts.read_s, connection.status, connection.headers)
 
+    @property
+    def has_idle(self) -> bool:
+        """See ``Carrier``."""
+        last = time.monotonic() - self._keepalive_s
+        return any(one.used_at >= last and one.usable for one in self._idle)
+
     async def open_ahead(self) -> None:
         """See ``Carrier``."""
         connection = self._kept()
-        if connection is None:
-            connection = await self._connect(CONNECT_TIMEOUT_S)
-            connection.used_at = time.monotonic()
-        self._idle.append(connection)
+        if connection is not None:
+            self._idle.append(connection)
+            return
+        connection = await self._connect(CONNECT_TIMEOUT_S)
+        connection.used_at = time.monotonic()
+        self._idle.insert(0, connection)  # one that has carried a request is faster
 
     async def aclose(self) -> None:
         self._closed = True
@@ -103,14 +114,24 @@ class Direct:
         self._places += 1
 
     def _head(self, request: Request) -> bytes:
+        length = ""
+        if request.body is not None or request.method == "POST":
+            length = f"Content-Length: {len(request.body or b'')}\r\n"
+        queried, told = tuple(request.query.items()), tuple(request.headers.items())
+        known = request.method, request.url, queried, told
+        head = self._heads.get(known)
+        if head is None:
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            head = self._heads[known] = self._made_head(request)
+        return f"{head}{length}\r\n".encode("ascii")
+
+    def _made_head(self, request: Request) -> str:
         path = quote(request.url.removeprefix(self._origin), safe=_PATH_SAFE)
         query = urlencode(request.query, quote_via=quote, safe="")
         target = f"{path}?{query}" if query else path
-        headers = dict(request.headers)
-        if request.body is not None or request.method == "POST":
-            headers["Content-Length"] = str(len(request.body or b""))
         first = f"{request.method} {target} HTTP/1.1\r\n"
-        return f"{first}{self._fixed}{_lines(headers)}\r\n".encode("ascii")
+        return f"{first}{self._fixed}{_lines(request.headers)}"
 
     async def _place(self, timeout_s: float) -> None:
         if self._places > 0:
@@ -127,8 +148,10 @@ class Direct:
 
     def _kept(self) -> Connection | None:
         """An idle connection on which a request is as safe as on a new one."""
-        while self._idle and time.monotonic() - self._idle[0].used_at > self._keepalive_s:
-            self._idle.pop(0).abort()
+        last = time.monotonic() - self._keepalive_s
+        for connection in [one for one in self._idle if one.used_at < last]:
+            self._idle.remove(connection)
+            connection.abort()
         while self._idle:
             connection = self._idle.pop()
             if connection.usable:

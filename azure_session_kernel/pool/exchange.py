@@ -110,6 +110,11 @@ class Carrier(Protocol):
         """
         ...
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether there is an idle connection for the next request, as far as is known."""
+        ...
+
     async def open_ahead(self) -> None:
         """Have an idle connection for the next request, where that can be. Nothing is sent.
 

@@ -100,6 +100,11 @@ class ThroughHttpx:
         with _failures(progress):
             return _Answer(await self._http.send(built, stream=True))
 
+    @property
+    def has_idle(self) -> bool:
+        """httpx does not tell."""
+        return False
+
     async def open_ahead(self) -> None:
         """httpx makes a connection for a request only."""
 

@@ -117,7 +117,8 @@ class NotebookSession:
         self._opening: Opening | None = None
         self._task: asyncio.Task[Hello] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._calls: set[asyncio.Task[Any]] = set()
+        #: By what tells their end: the tasks in which calls of the executor's are under way.
+        self._calls: dict[asyncio.Future[None], asyncio.Task[Any]] = {}
         self._reaping: asyncio.Task[None] | None = None
         self._taken: SessionTaken | None = None
         self._fresh = True
@@ -184,6 +185,8 @@ class NotebookSession:
             raise keeps_ending(self._deaths.in_a_row, self._variables.cause)
         self.begin()
         assert self._task is not None  # noqa: S101
+        if self._task.done() and not _failed(self._task):
+            return self._task.result()
         return await self._unless_closed(self._full.wait_for(self._task, lambda: self._opening))
 
     async def _open(self) -> Hello:
@@ -284,7 +287,8 @@ class NotebookSession:
                 raise shutting_down()
             try:
                 if runs_code:
-                    await self._call(self._upload_first_files(opening, hello))
+                    if self._has_first_files_to_come(opening, hello):
+                        await self._call(self._upload_first_files(opening, hello))
                     self._deaths.gets_cell()
                 on_boot(hello.boot)
                 await self._call(opening.executor.send(hello.boot, messages, SEND_BUDGET_S))
@@ -332,6 +336,11 @@ class NotebookSession:
         hello = self.hello
         return hello is not None and hello.boot == boot and PIPELINING in hello.features
 
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether a message that is sent now has a connection, beside those in use."""
+        return self._opening is not None and self._opening.client.sends_at_once
+
     async def send_ahead(self, boot: str, messages: Sequence[Message]) -> None:
         """Deliver cells behind one that runs in ``boot``, and to no other boot.
 
@@ -348,16 +357,17 @@ class NotebookSession:
             self._unreached = True
             self._forget_boot(boot)
 
-    async def _upload_first_files(self, opening: Opening, hello: Hello) -> None:
+    def _has_first_files_to_come(self, opening: Opening, hello: Hello) -> bool:
         """``AZURE_SESSION_UPLOAD``: before the first cell of an interpreter that has run none."""
-        patterns = opening.settings.upload
-        if not patterns or hello.execution_count or hello.boot == self._got_first_files:
-            return
+        wanted = opening.settings.upload and not hello.execution_count
+        return bool(wanted) and hello.boot != self._got_first_files
+
+    async def _upload_first_files(self, opening: Opening, hello: Hello) -> None:
         from ..transfer.upload_first import upload_first
 
         try:
             files, folder = opening.executor.files(hello.boot), self._here.folder
-            await upload_first(files, patterns, folder)
+            await upload_first(files, opening.settings.upload, folder)
         except FileTransferError:
             self._got_first_files = hello.boot  # one cell fails, not all
             raise
@@ -494,10 +504,14 @@ class NotebookSession:
         if self._life.ending:
             work.close()
             raise shutting_down()
-        task = asyncio.create_task(work)
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
-        return await self._unless_closed(task)
+        ended, task = asyncio.get_running_loop().create_future(), asyncio.current_task()
+        assert task is not None  # noqa: S101
+        self._calls[ended] = task
+        try:
+            return await self._unless_closed(work)
+        finally:
+            del self._calls[ended]
+            ended.set_result(None)
 
     async def _unless_closed(self, work: Awaitable[T]) -> T:
         """:raises SessionLost: closing has cancelled it."""
@@ -562,8 +576,8 @@ class NotebookSession:
             await self._finish_requests()
         ours = self._under_way()
         ending = {*ours, *({self._reaping} if self._reaping else ())}
-        for task in ending:
-            task.cancel()
+        for one in ending:
+            self._calls.get(one, one).cancel()
         if self._reopening is not None:
             self._reopening.cancel()
         if ending:
@@ -574,8 +588,8 @@ class NotebookSession:
                 self._opening = self._preparing.result()
         return bool(ours)
 
-    def _under_way(self) -> set[asyncio.Task[Any]]:
-        return {task for task in (self._task, *self._calls) if task and not task.done()}
+    def _under_way(self) -> set[asyncio.Future[Any]]:
+        return {one for one in (self._task, *self._calls) if one and not one.done()}
 
     async def _finish_requests(self) -> None:
         """In a process that lives on there is time for answers: then a stop is sure."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +137,15 @@ def _id(one: dict[str, Any]) -> str:
 async def test_a_lane_ends_when_nothing_waits_in_it_and_not_when_its_handler_fails() -> None:
     handled: list[str] = []
 
-    async def handle(request: Request) -> None:
+    async def answer() -> None:
         await asyncio.sleep(0)
-        handled.append(request.msg_id)
         raise ZeroDivisionError
+
+    def handle(request: Request) -> Coroutine[Any, Any, None]:
+        handled.append(request.msg_id)
+        if request.msg_id[1] == "1":
+            raise ZeroDivisionError
+        return answer()
 
     lanes = Lanes(handle)
     for turn in range(2):

@@ -75,15 +75,31 @@ async def test_the_next_request_goes_over_the_connection_that_was_made_ahead(
     await client.request("GET", "/a")
     await _made_ahead(client)  # that one is idle again, which is enough
     await client.request("GET", "/b")
-    assert (pool.asked, len(pool.connections)) == ([0, 0], 1)
+    assert pool.asked == [0, 0]
+
+
+async def test_the_first_request_leaves_one_for_what_comes_while_it_is_under_way(
+    server: tuple[Server, PoolClient],
+) -> None:
+    """A read that is held takes its connection, and the first cell follows at once."""
+    pool, client = server
+    await _made_ahead(client)
+    await client.request("GET", "/a")
+    await client._connections._ahead  # type: ignore[misc]
+    await pool.until(lambda: len(pool.connections) == 2)
+    async with client.stream("/held", body=b"", idle_timeout_s=LIMIT_S):
+        await client.request("GET", "/b")
+    assert (pool.asked, len(pool.connections)) == ([0, 0, 1], 2)
 
 
 async def test_one_that_the_pool_has_closed_is_not_used(server: tuple[Server, PoolClient]) -> None:
     pool, client = server
     await _made_ahead(client)
     await pool.until(lambda: len(pool.connections) == 1)
+    assert client.sends_at_once
     pool.connections[0].close()
     await pool.until(lambda: pool.closed == 1)
+    assert not client.sends_at_once
     await client.request("GET", "/a")
     assert pool.asked == [1]
 

@@ -12,7 +12,7 @@ import pytest
 
 from azure_session_kernel.pool.local_record import LocalPool, write_record
 
-from ..kernel.live_kernel import Cell, LiveKernel, waits_for
+from ..kernel.live_kernel import Cell, LiveKernel, wait_until, waits_for
 from ..kernel.tcp_proxy import TcpProxy
 from .conftest import FaultyPool, StartKernel
 from .test_faults import PASSING, REFUSING, SEND, label, on
@@ -140,6 +140,54 @@ def test_fifty_cells_that_come_while_the_first_is_on_its_way_take_few_requests(
         assert _all_is_well(cells)
         assert burst.ran == list(range(50))
         assert faulty.hits()["delay"] - before <= 10, "on a busy machine they come in several lots"
+
+
+def _cells(kernel: LiveKernel, effects: Path, first: str) -> list[str]:
+    """Sent at once; each notes that it has run."""
+    note = f"with open({str(effects)!r}, 'a') as file: file.write('%d ')\n%s"
+    codes = [note % (n, f"print({n})" if n else first) for n in range(CELLS)]
+    return [kernel.execute(code) for code in codes]
+
+
+@pytest.mark.parametrize(
+    ("first", "statuses", "ran"),
+    [
+        ("print(0)", ["ok"] * CELLS, list(range(CELLS))),
+        ("1 / 0", ["ZeroDivisionError"] + ["aborted"] * (CELLS - 1), [0]),
+    ],
+)
+def test_cells_that_overtake_the_first_one_run_once_and_in_their_turn(
+    kernel: LiveKernel,
+    faulty: FaultyPool,
+    tmp_path: Path,
+    first: str,
+    statuses: list[str],
+    ran: list[int],
+) -> None:
+    assert kernel.run("1 + 1").result == "2"  # it has connections
+    before, effects = faulty.hits().get("delay", 0), tmp_path / "ran"
+    faulty.arm(on(SEND, "hold"), SENDS)
+    ids = _cells(kernel, effects, first)
+    wait_until(lambda: faulty.hits().get("delay", 0) > before)
+    faulty.arm()
+    assert _statuses([kernel.finish(msg_id) for msg_id in ids]) == statuses
+    assert [int(n) for n in effects.read_text().split()] == ran
+    assert kernel.run("1 + 1").result == "2"
+
+
+def test_cells_behind_one_that_is_refused_are_aborted_also_when_they_were_sent(
+    kernel: LiveKernel, faulty: FaultyPool, tmp_path: Path
+) -> None:
+    assert kernel.run("1 + 1").result == "2"
+    before, effects = faulty.hits().get("delay", 0), tmp_path / "ran"
+    delayed = {"fault": "delay", "seconds": 0.5, "path": SEND, "nth": [2]}
+    faulty.arm(on(SEND, "answer", status=403), delayed)
+    ids = _cells(kernel, effects, "print(0)")
+    statuses = _statuses([kernel.finish(msg_id) for msg_id in ids])
+    assert statuses == ["Forbidden"] + ["aborted"] * (CELLS - 1)
+    assert faulty.hits().get("delay", 0) - before <= 1
+    assert not effects.exists()
+    assert kernel.run("1 + 1").result == "2"
 
 
 def test_a_network_that_breaks_in_the_middle_of_a_burst_costs_nothing(
