@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Final
 
+from ..common import freed_memory
 from ..common.daemon_thread import in_daemon_thread
 from ..common.errors import (
     CredentialError,
@@ -272,7 +273,7 @@ class LogReader:
             case EndOfRead():
                 return True
             case KeepAlive():
-                pass
+                freed_memory.give_back()
         return False
 
     def _next_number(self, n: int) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 
+from ...common import freed_memory
 from ...common.errors import SettingsError
 from ...pool.local_record import LocalPool, remove_record, write_record
 from ..sessions.sessions import PoolOptions, SessionPool
@@ -39,6 +40,7 @@ def serve(
     :raises SettingsError: the port can't be had.
     :raises StateUnusable: the record can't be written.
     """
+    freed_memory.keep()
     with contextlib.closing(listen(host, port)) as listener:
         loop = _new_event_loop()
         try:
