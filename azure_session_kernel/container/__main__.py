@@ -137,13 +137,14 @@ def _serve(
         import uvicorn
 
         from .app import create_app
-        from .serving import ProgramServer
+        from .serving import OneWriteProtocol, ProgramServer
     app = create_app(workdir, args.python, first)
     config = uvicorn.Config(
         app,
         host=args.host,
         port=args.port,
         uds=args.uds,
+        http=OneWriteProtocol,
         log_level="warning",
         access_log=False,
         proxy_headers=False,
