@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 IDLE_S: Final = 600.0
 #: Acknowledge (by reading anew) after so much, so that the session can forget it.
 ACKNOWLEDGE_BYTES: Final = 32 * 1024 * 1024
+#: So much is taken in one turn of the event loop, which a flood must not keep from anything else.
+TURN_BYTES: Final = 64 * 1024
 #: A read that ends sooner, with less than so much, is not followed at once by the next one.
 SHORT_S: Final = 1.0
 FEW_BYTES: Final = 64 * 1024
@@ -208,9 +210,14 @@ class LogReader:
                 self._read_bytes += len(chunk)
                 self._flowed = False
                 try:
+                    taken_bytes = 0
                     for data in splitter.feed(chunk):
                         if self._take(await decoded(data)):
                             return
+                        taken_bytes += len(data)
+                        if taken_bytes > TURN_BYTES:
+                            taken_bytes = 0
+                            await asyncio.sleep(0)
                 except LineTooLong as error:
                     # A read that begins behind its number neither waits for its end nor meets it.
                     self._take(without_line(error, self._last + 1))
@@ -219,7 +226,6 @@ class LogReader:
                 # Without a whole line, a new read would begin with the same bytes again.
                 if self._read_bytes > ACKNOWLEDGE_BYTES and self._last > began_at:
                     return
-                # A flood of output must not keep the loop from anything else.
                 await asyncio.sleep(0)
                 await self._events.drained()
         raise PoolUnreachable("The connection to the session ended in the middle of an answer.")
