@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from ..common import freed_memory
 from ..common.pip_hint import needs_extra
 from .data_folder import DATA, make_own
 from .imports import without_imports_from_here
@@ -131,17 +132,19 @@ def _serve(
     args: argparse.Namespace, workdir: Path, first: Launched | None, told: _ToldToEnd
 ) -> None:
     """What takes long to import is imported here, while the interpreter imports its own."""
+    freed_memory.keep()
     with needs_extra("adapter", "The adapter"):
         import uvicorn
 
         from .app import create_app
-        from .serving import ProgramServer
+        from .serving import OneWriteProtocol, ProgramServer
     app = create_app(workdir, args.python, first)
     config = uvicorn.Config(
         app,
         host=args.host,
         port=args.port,
         uds=args.uds,
+        http=OneWriteProtocol,
         log_level="warning",
         access_log=False,
         proxy_headers=False,

@@ -151,16 +151,17 @@ async def _body(receive: Receive) -> dict[str, Any] | None:
 
     :raises ClientDisconnect:
     """
-    data, more = bytearray(), True
+    pieces, size, more = list[bytes](), 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        data += message.get("body", b"")
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
         more = message.get("more_body", False)
-        if len(data) > _BODY_LIMIT:
+        if size > _BODY_LIMIT:
             return None
-    return load_body(bytes(data))
+    return load_body(b"".join(pieces))
 
 
 async def _health(_: Request) -> Response:

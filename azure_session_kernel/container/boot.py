@@ -367,7 +367,8 @@ class Boot:
         """Whatever the user's process sends, the channel must not fall silent."""
         self._heard_at = time.monotonic()
         try:
-            _, message = decode_frames(self._session, channel, frames, self.log.most_bytes)
+            most, verify = self.log.most_bytes, not self._process.private
+            _, message = decode_frames(self._session, channel, frames, most, verify=verify)
         except ContentUnreadable as error:
             self._take_unreadable(error.message, frames, str(error))
             return

@@ -129,6 +129,11 @@ class InterpreterProcess:
         return True
 
     @property
+    def private(self) -> bool:
+        """See ``Launched``."""
+        return self._launched is not None and self._launched.private
+
+    @property
     def ignores_interrupts(self) -> bool:
         """SIGINT would be lost. False where the system does not tell."""
         pid = self._launched and self._launched.process.pid

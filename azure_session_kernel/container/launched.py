@@ -48,6 +48,11 @@ class Launched:
     def key(self) -> str:
         return str(self.connection["key"])
 
+    @property
+    def private(self) -> bool:
+        """Only who can read the key can reach its sockets: both are files of one directory."""
+        return bool(self.connection["transport"] == "ipc")
+
     def address(self, channel: str) -> str:
         """ZeroMQ's."""
         transport, ip = self.connection["transport"], self.connection["ip"]
@@ -57,8 +62,7 @@ class Launched:
     @property
     def listens(self) -> bool:
         """On every channel: the heartbeat's socket is its last. True where nothing tells."""
-        of_file = self.connection["transport"] == "ipc"
-        return not of_file or Path(self.address("hb").removeprefix("ipc://")).exists()
+        return not self.private or Path(self.address("hb").removeprefix("ipc://")).exists()
 
     def interrupt(self) -> None:
         """As Jupyter does: SIGINT for its process group, an event on Windows. :raises OSError:"""

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Final
 
+from ..common import freed_memory
 from ..common.daemon_thread import in_daemon_thread
 from ..common.errors import (
     CredentialError,
@@ -51,6 +52,8 @@ log = logging.getLogger(__name__)
 IDLE_S: Final = 600.0
 #: Acknowledge (by reading anew) after so much, so that the session can forget it.
 ACKNOWLEDGE_BYTES: Final = 32 * 1024 * 1024
+#: So much is taken in one turn of the event loop, which a flood must not keep from anything else.
+TURN_BYTES: Final = 64 * 1024
 #: A read that brought so much, or lasted so long, is followed by the next one soon.
 LONG_S: Final = 1.0
 MUCH_BYTES: Final = 64 * 1024
@@ -205,9 +208,14 @@ class LogReader:
                 self._read_bytes += len(chunk)
                 self._flowed = False
                 try:
+                    taken_bytes = 0
                     for data in splitter.feed(chunk):
                         if self._take(await decoded(data)):
                             return
+                        taken_bytes += len(data)
+                        if taken_bytes > TURN_BYTES:
+                            taken_bytes = 0
+                            await asyncio.sleep(0)
                 except LineTooLong as error:
                     # A read that begins behind its number neither waits for its end nor meets it.
                     self._take(without_line(error, self._last + 1))
@@ -217,7 +225,7 @@ class LogReader:
                 if self._read_bytes > ACKNOWLEDGE_BYTES and self._last > began_at:
                     return
                 await self._events.drained()
-                # Nothing is read meanwhile, so that a flood of output keeps the loop from nothing.
+                # Nothing has been read meanwhile: this takes a turn of the event loop.
                 chunk = await anext(chunks, b"")
         raise PoolUnreachable("The connection to the session ended in the middle of an answer.")
 
@@ -272,7 +280,7 @@ class LogReader:
             case EndOfRead():
                 return True
             case KeepAlive():
-                pass
+                freed_memory.give_back()
         return False
 
     def _next_number(self, n: int) -> bool:

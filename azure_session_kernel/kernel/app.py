@@ -17,6 +17,7 @@ from traitlets import Bool, Dict
 from traitlets.config.application import catch_config_error
 from traitlets.config.loader import Config
 
+from ..common import freed_memory
 from ..common.within import within
 from ..session.installed import set_what_pip_has_replaced
 from .arguments import sorted_out
@@ -118,6 +119,7 @@ class AzureSessionKernelApp(IPKernelApp):
 
     def start(self) -> None:
         """Run until shutdown, SIGTERM, or the end of the parent process."""
+        freed_memory.keep()
         self.io_loop = ioloop.IOLoop.current()
         self.io_loop.add_callback(self._watch_for_the_end)
         self.kernel.start()

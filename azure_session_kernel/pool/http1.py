@@ -20,10 +20,11 @@ from .exchange import Broken, Progress, Timeouts, TooSlow
 #: Of one answer's headers, and of what comes without a byte of its body: other headers, interim
 #: answers, the extensions of chunks. As much as h11 takes.
 MAX_OVERHEAD_BYTES: Final = 100 * 1024
-#: Of one read of the socket. Larger pieces are given back to the system late.
+#: Of one read of the socket, first and once one has brought so much: each takes a turn of the loop.
 _READ_BYTES: Final = 64 * 1024
+_LARGE_READ_BYTES: Final = 256 * 1024
 #: So much waits for who reads the answer, and what one more read of the socket brings.
-MAX_WAITING_BYTES: Final = 64 * 1024
+MAX_WAITING_BYTES: Final = 256 * 1024
 #: A body is sent in such pieces, so that an answer that comes before its end stops it.
 _PIECE_BYTES: Final = 64 * 1024
 
@@ -85,14 +86,15 @@ class Connection(asyncio.BufferedProtocol):
         self._forget()
         self._idle, self._keep = False, True
         progress.sent = True
-        self._transport.write(head + body[:_PIECE_BYTES])
+        rest = memoryview(body)
+        self._transport.write(head + rest[:_PIECE_BYTES])
         for start in range(_PIECE_BYTES, len(body), _PIECE_BYTES):
             while self._full and not self.status:
                 await self._change(timeouts.write_s)
             if self.status or self._failure is not None:
                 self._keep = False
                 break
-            self._transport.write(body[start : start + _PIECE_BYTES])
+            self._transport.write(rest[start : start + _PIECE_BYTES])
         while not self.status:
             await self._change(timeouts.read_s)
 
@@ -156,6 +158,8 @@ class Connection(asyncio.BufferedProtocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._keep = False
             self._fail("brought something else than an answer", error)
+        if nbytes == len(self._read) == _READ_BYTES:
+            self._read = memoryview(bytearray(_LARGE_READ_BYTES))
         if self._overhead_bytes > MAX_OVERHEAD_BYTES:
             self._fail("brought endless headers")
         if self._waiting_bytes > MAX_WAITING_BYTES and not self._paused and not self._complete:
@@ -235,11 +239,11 @@ class Connection(asyncio.BufferedProtocol):
 
 
 def _joined(parts: list[bytes]) -> Iterator[bytes]:
-    """Pieces of at most ``_READ_BYTES``."""
+    """Pieces of at most ``_LARGE_READ_BYTES``."""
     piece: list[bytes] = []
     size = 0
     for part in parts:
-        if size and size + len(part) > _READ_BYTES:
+        if size and size + len(part) > _LARGE_READ_BYTES:
             yield b"".join(piece)
             piece, size = [], 0
         piece.append(part)

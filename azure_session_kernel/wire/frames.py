@@ -65,7 +65,8 @@ def encode_entry(n: int, message: Message) -> bytes:
         }
     )
     sizes = ",".join([str(len(part)) for part in parts])
-    return b'{"n":%d,"sizes":[%b],%b\n%b\n' % (n, sizes.encode(), head[1:], b"".join(parts))
+    line = b'{"n":%d,"sizes":[%b],%b\n' % (n, sizes.encode(), head[1:])
+    return b"".join((line, *parts, b"\n"))
 
 
 def fits(message: Message) -> bool:

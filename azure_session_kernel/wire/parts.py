@@ -14,7 +14,7 @@ BEHIND: Final = "behind"
 _BEGINNING: Final = b'{"behind":'
 
 
-def body_with(behind: bytes, **head: Any) -> bytes:
+def body_with(behind: bytes | memoryview, **head: Any) -> bytes:
     """A line of JSON, and as many bytes behind it as it says."""
     return dump({BEHIND: len(behind), **head}) + b"\n" + behind
 
@@ -51,9 +51,9 @@ def split_body(
     if len(body) <= MAX_BODY_BYTES:
         yield body
         return
-    count = -(-len(body) // PART_BYTES)
+    count, whole = -(-len(body) // PART_BYTES), memoryview(body)
     for index in range(count):
-        data = body[index * PART_BYTES : (index + 1) * PART_BYTES]
+        data = whole[index * PART_BYTES : (index + 1) * PART_BYTES]
         part: dict[str, Any] = {"id": part_id, "index": index, "count": count}
         if framed:
             yield body_with(data, boot=boot, reader=reader, part=part)

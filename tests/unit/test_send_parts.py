@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, cast
 
 import pytest
 
 from azure_session_kernel.common.errors import ExecutionUnknown, PoolUnreachable, SessionLost
-from azure_session_kernel.executors.adapter.executor import AdapterExecutor
+from azure_session_kernel.executors.adapter.executor import PARTS_AT_A_TIME, AdapterExecutor
 from azure_session_kernel.executors.base import ExecutorContext, ExecutorEvents
 from azure_session_kernel.pool.client import PoolClient
 from azure_session_kernel.wire import MAX_BODY_BYTES, Message, PartAssembler, load
@@ -51,11 +52,45 @@ class Session:
         return Answer({"received": part["index"]} if whole is None else {"accepted": ["m"]})
 
 
-async def _send(session: Session) -> None:
+async def _send(session: Session, message: Message = LARGE) -> None:
     client = cast(PoolClient, session)
     events = cast(ExecutorEvents, None)
     executor = AdapterExecutor(client, ExecutorContext(events, lambda: True, 1))
-    await executor.send("b", [LARGE], 1)
+    await executor.send("b", [message], 1)
+
+
+class FarSession(Session):
+    """Whose answers come once no more is sent. :ivar beside: requests under way, at each one."""
+
+    def __init__(self, events: dict[int, str | Exception]) -> None:
+        super().__init__(events)
+        self.under_way, self.beside = 0, list[int]()
+
+    async def request(self, *given: Any, body: bytes, **named: Any) -> Answer:
+        self.under_way += 1
+        self.beside.append(self.under_way)
+        try:
+            for _ in range(100):
+                await asyncio.sleep(0)
+            return await super().request(*given, body=body, **named)
+        finally:
+            self.under_way -= 1
+
+
+async def test_a_few_parts_are_on_their_way_at_a_time_and_the_last_one_alone() -> None:
+    session = FarSession({})
+    code = "#" * 4 * MAX_BODY_BYTES
+    await _send(session, Message("shell", LARGE.header, {"code": code}))
+    assert len(session.delivered) == 1
+    assert max(session.beside) == PARTS_AT_A_TIME
+    assert session.beside[-1] == 1
+
+
+async def test_a_part_that_fails_ends_the_others_and_nothing_is_delivered() -> None:
+    session = FarSession({1: SessionLost("The session was replaced. This cell was not run.")})
+    with pytest.raises(SessionLost):
+        await _send(session)
+    assert (session.under_way, session.delivered) == (0, [])
 
 
 async def test_parts_that_the_session_forgot_are_sent_again() -> None:

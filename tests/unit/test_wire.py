@@ -439,6 +439,14 @@ def test_frames_are_not_decoded_on_their_way() -> None:
         decode_frames(session, "iopub", _frames(session, b"[1]"))
 
 
+def test_a_signature_is_verified_unless_it_tells_nothing() -> None:
+    session = Session(key=b"k")
+    frames = _frames(Session(key=b"another"), b"{}")
+    with pytest.raises(WireError, match="wrong signature"):
+        decode_frames(session, "iopub", frames)
+    assert decode_frames(session, "iopub", frames, verify=False)[1].msg_id == "m"
+
+
 @pytest.mark.parametrize("opened", [b"[", b'{"a":', b'{"[[[\\"":'])
 def test_messages_may_be_nested_up_to_a_depth(shown: Shown, opened: bytes) -> None:
     around = (

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Final
 
+from ...common import freed_memory
 from ...wire import (
     KEEPALIVE_S,
     MAX_LINE_BYTES,
@@ -218,6 +219,7 @@ class MessageLog:
                 yield encode_line(EndOfRead())
                 return
             if not await self._changes(min(left, self._keepalive_s)) and left > self._keepalive_s:
+                freed_memory.give_back()
                 yield encode_line(KeepAlive())
         if this_read <= self._superseded_reads:
             yield encode_line(Superseded())

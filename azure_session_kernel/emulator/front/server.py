@@ -12,7 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 
+from ...common import freed_memory
 from ...common.errors import SettingsError
+from ...container.serving import OneWriteProtocol
 from ...pool.local_record import LocalPool, remove_record, write_record
 from ..sessions.sessions import PoolOptions, SessionPool
 from .app import create_app
@@ -39,6 +41,7 @@ def serve(
     :raises SettingsError: the port can't be had.
     :raises StateUnusable: the record can't be written.
     """
+    freed_memory.keep()
     with contextlib.closing(listen(host, port)) as listener:
         loop = _new_event_loop()
         try:
@@ -99,7 +102,7 @@ def _config(pool: SessionPool, token: FrontToken, surface: Surface) -> uvicorn.C
     logging.getLogger("uvicorn.error").addFilter(_but_cut_off_answers)
     config = uvicorn.Config(
         create_app(pool, token, surface),
-        http="httptools" if surface.faults is None else surface.faults.protocol(),
+        http=OneWriteProtocol if surface.faults is None else surface.faults.protocol(),
         ws="none",
         lifespan="off",
         access_log=False,

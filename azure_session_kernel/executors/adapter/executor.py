@@ -54,6 +54,8 @@ UNREACHABLE_S: Final = 8.0
 #: How long one send may take before it is tried again: this, and time for its bytes.
 SEND_TIMEOUT_S: Final = 6.0
 SLOW_BYTES_PER_S: Final = 50_000
+#: So many parts of a body are on their way at a time.
+PARTS_AT_A_TIME: Final = 4
 #: Boots whose last messages are still read; more would be a session that ends none.
 MOST_RETIRED: Final = 4
 
@@ -147,12 +149,36 @@ class AdapterExecutor:
             body = dump({"boot": boot, "reader": self._id, "messages": values})
         parts = list(split_body(body, secrets.token_hex(8), boot, self._id, framed=framed))
         for delivered_perhaps in (False, True):
-            for part in parts:
-                last = part is parts[-1]
-                answer = await self._send_part(part, budget_s, delivered_perhaps, last=last)
-                if "received" not in answer:
-                    return
+            if await self._send_first(parts[:-1], budget_s, delivered_perhaps):
+                return
+            answer = await self._send_part(parts[-1], budget_s, delivered_perhaps, last=True)
+            if "received" not in answer:
+                return
         raise _not_whole()
+
+    async def _send_first(
+        self, parts: Sequence[bytes], budget_s: float, delivered_perhaps: bool
+    ) -> bool:
+        """Parts before the last one, which may arrive in any order; where they are sent again, one
+        may be the last that is missing. True: none is.
+        """
+        left, whole = iter(parts), False
+        at_a_time = 1 if delivered_perhaps else PARTS_AT_A_TIME
+
+        async def send() -> None:
+            nonlocal whole
+            for part in left:
+                answer = await self._send_part(part, budget_s, delivered_perhaps, last=False)
+                whole |= "received" not in answer
+
+        tasks = [asyncio.create_task(send()) for _ in parts[:at_a_time]]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return whole
 
     async def _send_part(
         self, part: bytes, budget_s: float, delivered_perhaps: bool, *, last: bool
@@ -162,7 +188,8 @@ class AdapterExecutor:
         Nothing is delivered before the last part. Once that may have arrived, no failure of a
         repetition means that the cell has not run.
         """
-        timeout_s = SEND_TIMEOUT_S + len(part) / SLOW_BYTES_PER_S
+        beside = 1 if last else PARTS_AT_A_TIME
+        timeout_s = SEND_TIMEOUT_S + beside * len(part) / SLOW_BYTES_PER_S
 
         async def attempt() -> dict[str, Any]:
             nonlocal delivered_perhaps
