@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -46,6 +47,8 @@ class Channels:
         self._watch = IOLoop.current()  # asyncio's watches no sockets on Windows
         self._tasks = OwnedTasks(log)
         self._waits = False
+        #: Received, and not taken.
+        self._replies: deque[list[bytes]] = deque()
         for channel in sockets:
             self._begin(channel)
 
@@ -60,6 +63,7 @@ class Channels:
 
     async def close(self) -> None:
         sockets, self._sockets = self._sockets, {}
+        self._take_replies()
         await self._tasks.aclose()
         for socket in sockets.values():
             self._watch.remove_handler(socket)
@@ -73,43 +77,75 @@ class Channels:
         self._loop.call_soon(self._read, channel)
 
     def _read(self, channel: str) -> None:
-        """Everything that is there: the next event comes only for what comes after that."""
-        socket = self._sockets.get(channel)
-        until = time.monotonic() + _TURN_S
-        while socket is not None and time.monotonic() < until:
-            if channel == "iopub" and (self._waits or self._is_full()):
-                self._wait_for_room(socket)
-                return
-            if not self._take_one(channel, socket):
-                return
-            if channel == "iopub":
-                # A reply was sent before its idle, and belongs before what comes after that.
-                while time.monotonic() < until and self._take_one("shell", self._sockets["shell"]):
-                    pass
-        if socket is not None:
-            self._loop.call_soon(self._read, channel)
+        """Everything that is there: the next event comes only for what comes after that.
 
-    def _take_one(self, channel: str, socket: zmq.Socket[bytes]) -> bool:
-        """False when nothing is there."""
+        A reply, which comes by another way, belongs behind what was put out before it and before
+        the idle that was sent after it.
+        """
+        until = time.monotonic() + _TURN_S
+        while (frames := self._received(channel)) is not None:
+            if channel == "shell":
+                self._replies.append(frames)
+            else:
+                if channel == "iopub" and _may_be_idle(frames):
+                    self._read_replies(until)
+                self._take_one(channel, frames)
+            if time.monotonic() > until:
+                self._loop.call_soon(self._read, channel)
+                return
+        if channel == "shell" and self._replies:
+            self._read("iopub")
+        elif channel == "iopub":
+            self._take_replies()
+
+    def _read_replies(self, until: float) -> None:
+        while time.monotonic() < until and (reply := self._received("shell")) is not None:
+            self._replies.append(reply)
+        self._take_replies()
+
+    def _take_replies(self) -> None:
+        while self._replies:
+            self._take_one("shell", self._replies.popleft())
+
+    def _received(self, channel: str) -> list[bytes] | None:
+        """A message's frames; None when there is none, or no room for one.
+
+        ``recv_multipart`` asks for an option between two frames, which takes as long as these.
+        """
+        socket = self._sockets.get(channel)
+        if socket is None or (channel == "iopub" and self._has_no_room(socket)):
+            return None
+        frames, more = [], True
         try:
-            frames = socket.recv_multipart(zmq.NOBLOCK)
+            while more:
+                frame = socket.recv(zmq.NOBLOCK, copy=False)
+                frames.append(frame.bytes)
+                more = frame.more
         except zmq.Again:
-            return False
+            return None
+        return frames
+
+    def _take_one(self, channel: str, frames: list[bytes]) -> None:
         try:
             self._take(channel, frames)
         except Exception:
             log.exception("a message of %s can't be taken", channel)
-        return True
 
-    def _wait_for_room(self, iopub: zmq.Socket[bytes]) -> None:
-        """Its events are not looked at meanwhile: nobody would take what they tell of."""
+    def _has_no_room(self, iopub: zmq.Socket[bytes]) -> bool:
+        """Until there is some, nobody would take what its events tell of."""
 
         async def wait() -> None:
             await self._room()
             self._waits = False
             self._begin("iopub")
 
-        if not self._waits:
+        if not self._waits and self._is_full():
             self._waits = True
             self._watch.remove_handler(iopub)
             self._tasks.start(wait())
+        return self._waits
+
+
+def _may_be_idle(frames: list[bytes]) -> bool:
+    """Of a message's content."""
+    return len(frames[-1]) < 100 and b"idle" in frames[-1]

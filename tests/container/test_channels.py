@@ -126,13 +126,26 @@ async def test_nothing_is_taken_once_they_are_closed_whether_there_was_room_or_n
             assert len(log.taken) == count
 
 
-async def test_a_reply_comes_before_what_follows_its_idle() -> None:
+@pytest.mark.parametrize("first", ["shell", "iopub"])
+async def test_a_reply_comes_behind_its_output_and_before_its_idle(first: str) -> None:
+    """Whichever socket is looked at first."""
     log = Log()
     async with connected(log) as (channels, theirs):
+        idle = b'{"execution_state": "idle"}'
         theirs["shell"].send(b"reply")
-        theirs["iopub"].send(b"idle")
-        theirs["iopub"].send(b"busy of the next")
+        for one in (b"output", idle, b"busy of the next"):
+            theirs["iopub"].send(one)
         for name in theirs:  # before the event loop has a turn
             assert channels._sockets[name].poll(30_000)
-        taken = [frames[0] for _, frames in await log.until(3)]
-        assert taken.index(b"reply") < taken.index(b"busy of the next")
+        channels._read(first)
+        taken = [frames[0] for _, frames in await log.until(4)]
+    assert taken == [b"output", b"reply", idle, b"busy of the next"]
+
+
+async def test_a_reply_that_its_idle_was_faster_than_comes_all_the_same() -> None:
+    log = Log()
+    async with connected(log) as (_, theirs):
+        theirs["iopub"].send(b'{"execution_state": "idle"}')
+        await log.until(1)
+        theirs["shell"].send(b"reply")
+        assert (await log.until(2))[1] == ("shell", [b"reply"])
