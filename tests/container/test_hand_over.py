@@ -46,7 +46,7 @@ class Iopub:
         self.sent: list[bytes] = []
         Recorded.sent = self.sent
         self.session: Any = Slow(key=b"key")
-        self.thread = IOSTREAM.IOPubThread(self.socket, session=self.session)
+        self.thread = IOSTREAM.IOPubThread(self.socket)
         self.wakes = 0
         schedule = self.thread.schedule
 
