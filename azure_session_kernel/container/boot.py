@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from ..common.owned_tasks import OwnedTasks
 from ..common.within import within
-from ..interpreter.packing import pack_exactly
 from ..wire import (
     REACTIONS,
     EndReason,
@@ -26,8 +25,9 @@ from ..wire import (
     word,
 )
 from ..wire.composed import reply, status
+from ..wire.json_text import dump_plain
 from ..wire.messages import ContentUnreadable
-from ..wire.zmq_messages import decode_frames, encode_frames
+from ..wire.zmq_messages import decode_frames, encode_frames, parent_id_of
 from . import (
     ENVIRONMENT_REPLY,
     ENVIRONMENT_REQUEST,
@@ -99,6 +99,8 @@ class Boot:
         self.held = HeldCells(self._hand_over, self._answer_aborted)
         #: And whether each has been answered.
         self._delivered: dict[str, bool] = {}
+        #: Of those, requests on the shell channel that have neither a reply nor an idle.
+        self._unanswered: set[str] = set()
         self._environment: dict[str, str] = {}
         self._environment_set = asyncio.Event()
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -113,7 +115,7 @@ class Boot:
         given = directory, where, self.id, arguments, python, launched
         self._process = InterpreterProcess(*given)
         self._session = self._process.session
-        self._session.pack = pack_exactly
+        self._session.pack = dump_plain
         self._on_death = on_death
         self._channels: Channels | None = None
         self._tasks = OwnedTasks(log)
@@ -155,7 +157,9 @@ class Boot:
     async def _wait_for_info(self) -> None:
         """Ask until the reply is here and IOPub is known to be connected, or it has died."""
         sockets, log = await self._process.connect(), self.log
-        self._channels = Channels(sockets, self._take_frames, lambda: log.is_full, log.room)
+        self._channels = Channels(
+            sockets, self._take_frames, lambda: log.is_full, log.room, self._comes_early
+        )
         while not self._answered.is_set():
             self._ask("shell", "kernel_info_request", {})
             with contextlib.suppress(asyncio.TimeoutError):
@@ -260,7 +264,8 @@ class Boot:
         while True:
             await asyncio.sleep(0.03)
             now = time.monotonic()
-            if now - max(start, self._heard_at) > 0.05:
+            holds = self._channels is not None and self._channels.holds
+            if now - max(start, self._heard_at) > 0.05 and not holds:
                 return
 
     async def _watch(self) -> None:
@@ -300,6 +305,8 @@ class Boot:
         if _has_an_end(message):
             self._ahead.on_work(from_a_person=bool(message.content.get("allow_stdin")))
             self.running.add(message.msg_id, main_thread=_on_main_thread(message))
+            if message.channel == "shell" and message.msg_type.endswith("_request"):
+                self._unanswered.add(message.msg_id)
         self._send_frames(message.channel, frames)
 
     def _answer_aborted(self, message: Message) -> None:
@@ -321,7 +328,7 @@ class Boot:
 
     def _frames(self, message: Message) -> list[bytes]:
         try:
-            header, parent = pack_exactly(message.header), pack_exactly(message.parent_header)
+            header, parent = dump_plain(message.header), dump_plain(message.parent_header)
             content, buffers = message.content, message.buffers
             return encode_frames(self._session, header, parent, message.metadata, content, buffers)
         except (TypeError, ValueError, RecursionError) as error:
@@ -331,10 +338,13 @@ class Boot:
         """A request of the adapter's own; its ``msg_id``. What it brings about stays here, see
         ``_take``.
         """
-        header = self._session.msg_header(msg_type)
-        header["msg_id"] = msg_id = _OWN_ID + secrets.token_hex(8)
-        self._send_raw(Message(channel, header, content))
+        msg_id = _OWN_ID + secrets.token_hex(8)
+        self._send_raw(Message(channel, self._header(msg_type, msg_id), content))
         return msg_id
+
+    def _header(self, msg_type: str, msg_id: str) -> dict[str, Any]:
+        header = self._session.msg_header(msg_type)
+        return {**header, "msg_id": msg_id, "date": header["date"].isoformat()}
 
     def _send_raw(self, message: Message) -> None:
         self._send_frames(message.channel, self._frames(message))
@@ -350,15 +360,15 @@ class Boot:
         ended: Callable[[], None],
     ) -> str:
         """Send an execute request that is kept apart, see ``ApartRequests.add``."""
-        header = self._session.msg_header("execute_request")
-        header["msg_id"] = msg_id = self.apart.add(take, ended)
+        msg_id = self.apart.add(take, ended)
         self.was_used = True
-        self._send_raw(Message("shell", header, content))
+        self._send_raw(Message("shell", self._header("execute_request", msg_id), content))
         self.running.add(msg_id)
+        self._unanswered.add(msg_id)
         return msg_id
 
     def answer_input(self, request: Message, value: str) -> None:
-        header = self._session.msg_header("input_reply")
+        header = self._header("input_reply", secrets.token_hex(16))
         self._send_raw(Message("stdin", header, {"value": value}, request.header))
 
     # -- messages out -----------------------------------------------------------------------------
@@ -383,6 +393,8 @@ class Boot:
 
     def _take_unreadable(self, message: Message, frames: list[bytes], reason: str) -> None:
         """It is named in the log. One kept apart is without its content."""
+        if message.channel == "shell":
+            self._unanswered.discard(message.parent_id)
         if not self.apart.take(replace(message, content={})) and self._is_awaited(message):
             self.log.append_missing(message, sum(map(len, frames)), reason)
             self.held.follow(replace(message, content={}))
@@ -435,8 +447,16 @@ class Boot:
         if answer is not None and not answer.done():
             answer.set_result(dict(message.content))
 
+    def _comes_early(self, channel: str, frames: list[bytes]) -> bool:
+        """It is a reply, or an idle, of a request of which neither has been taken."""
+        if channel == "iopub" and not (len(frames[-1]) < 100 and b"idle" in frames[-1]):
+            return False
+        return parent_id_of(frames) in self._unanswered
+
     def _follow(self, message: Message) -> None:
         self.running.follow(message)
+        if message.msg_type.endswith("_reply") or message.parent_id not in self.running:
+            self._unanswered.discard(message.parent_id)
         if message.msg_type == "status" and not self.running:
             self._ahead.on_idle()
 

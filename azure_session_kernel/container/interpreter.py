@@ -1,10 +1,11 @@
 """The user's ipykernel, as the adapter starts it. Everything the user runs lives in this process.
 
-It differs from a plain ipykernel in seven ways: its IOPub socket has no limit at which ZeroMQ drops
+It differs from a plain ipykernel in nine ways: its IOPub socket has no limit at which ZeroMQ drops
 messages silently (docs/design.md rule 4), no text makes a message impossible to send, a signal
 wakes its event loop, another tells what an interrupt has done, cells that the kernel itself has
-ended count, a comm message beside a cell that awaits has a busy and an idle, and it runs at a lower
-priority than the adapter, so that the HTTP loop answers while user code burns all CPUs.
+ended count, a comm message beside a cell that awaits has a busy and an idle, its threads wake each
+other less (``hand_over.py``), it does not pause before a reply, and it runs at a lower priority
+than the adapter, so that the HTTP loop answers while user code burns all CPUs.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.kernelbase import Kernel
 from tornado import ioloop
-from traitlets import Type
+from traitlets import Float, Type
 
 from ..interpreter.arguments import apply
 from ..interpreter.history import count_elsewhere
@@ -39,6 +40,7 @@ from . import (
     REACTION_REPLY,
     REACTION_REQUEST,
 )
+from .hand_over import HandOver, HistoryLater
 from .names_in_use import names_in_use
 
 NICENESS = 5
@@ -66,10 +68,15 @@ class SessionKernel(IPythonKernel):
         IN_USE_REQUEST,
     ]
 
+    #: ipykernel's pause before each reply gives its output, which comes by another way, some time.
+    #: The adapter keeps their order itself (``channels.py``).
+    _execute_sleep = Float(0.0).tag(config=True)
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self._replaced: dict[str, str | None] = {}
         self._main_thread = MainThread()
+        self._history = HistoryLater(self)
 
     async def dispatch_shell(
         self, msg: Any, /, subshell_id: str | None = None, **options: Any
@@ -89,6 +96,7 @@ class SessionKernel(IPythonKernel):
 
     async def execute_request(self, stream: Any, ident: Any, parent: Any) -> None:
         count_elsewhere(self.shell, parent["metadata"])
+        self._history.note()
         await super().execute_request(stream, ident, parent)  # type: ignore[no-untyped-call]
 
     async def set_environment_request(self, stream: Any, ident: Any, parent: Any) -> None:
@@ -155,9 +163,12 @@ class SessionKernelApp(IPKernelApp):
     def init_iopub(self, context: Any) -> None:
         context.setsockopt(zmq.SNDHWM, 0)
         super().init_iopub(context)  # type: ignore[no-untyped-call]
+        HandOver(self.iopub_thread)
 
     def init_kernel(self) -> None:
         let_any_text_pass()
+        # Else a record is made of each message, four for a cell, which no handler takes.
+        self.log.setLevel(self.log_level)
         super().init_kernel()  # type: ignore[no-untyped-call]
 
     def start(self) -> None:

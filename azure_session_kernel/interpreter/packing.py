@@ -56,11 +56,6 @@ def pack(value: Any) -> bytes:
         return valid(text.encode("utf-8", ANY_TEXT))
 
 
-def pack_exactly(value: Any) -> bytes:
-    """JSON that reads back as it was: lone surrogates, which a cell's code may hold, as escapes."""
-    return _text(value).encode("utf-8", "backslashreplace")
-
-
 def valid(data: bytes) -> bytes:
     """As a front end reads it: with U+FFFD for what is no UTF-8."""
     return data if data.isascii() else data.decode("utf-8", "replace").encode()

@@ -59,6 +59,16 @@ def decode_frames(
     return frames[: start - 1], Message(channel, header, content, parent_header, metadata, buffers)
 
 
+def parent_id_of(frames: list[bytes]) -> str:
+    """Whoever signed them; "" where it can't be read."""
+    try:
+        parent = read_object(frames[frames.index(DELIM) + 3], errors="replace")
+    except (ValueError, IndexError):
+        return ""
+    msg_id = parent.get("msg_id")
+    return msg_id if isinstance(msg_id, str) else ""
+
+
 def encode_frames(
     session: Session,
     header: bytes,

@@ -11,6 +11,8 @@ import zmq
 
 from azure_session_kernel.container.channels import Channels
 
+IDLE = b'{"execution_state": "idle"}'
+
 
 class Log:
     """As a boot's: what came, and whether there is room for more of IOPub."""
@@ -26,6 +28,10 @@ class Log:
             raise ValueError("beyond us")
         self.taken.append((channel, frames))
         self.changed.set()
+
+    def comes_early(self, channel: str, frames: list[bytes]) -> bool:
+        taken = [frames for _, frames in self.taken]
+        return frames in ([IDLE], [b"reply"]) and not ([IDLE] in taken or [b"reply"] in taken)
 
     async def room(self) -> None:
         await self.has_room.wait()
@@ -51,7 +57,7 @@ async def connected(log: Log) -> AsyncIterator[tuple[Channels, Interpreter]]:
             theirs[name], ours[name] = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
             port = theirs[name].bind_to_random_port("tcp://127.0.0.1")
             ours[name].connect(f"tcp://127.0.0.1:{port}")
-        channels = Channels(ours, log.take, lambda: log.full, log.room)
+        channels = Channels(ours, log.take, lambda: log.full, log.room, log.comes_early)
         try:
             yield channels, theirs
         finally:
@@ -129,13 +135,58 @@ async def test_nothing_is_taken_once_they_are_closed_whether_there_was_room_or_n
             assert len(log.taken) == count
 
 
-async def test_a_reply_comes_before_what_follows_its_idle() -> None:
+@pytest.mark.parametrize("first", ["shell", "iopub"])
+async def test_a_reply_comes_behind_its_output_and_before_its_idle(first: str) -> None:
+    """Whichever socket is looked at first."""
     log = Log()
     async with connected(log) as (channels, theirs):
         theirs["shell"].send(b"reply")
-        theirs["iopub"].send(b"idle")
-        theirs["iopub"].send(b"busy of the next")
+        for one in (b"output", IDLE, b"busy of the next"):
+            theirs["iopub"].send(one)
         for name in ("iopub", "shell"):  # before the event loop has a turn
             assert channels._sockets[name].poll(30_000)
-        taken = [frames[0] for _, frames in await log.until(3)]
-        assert taken.index(b"reply") < taken.index(b"busy of the next")
+        channels._read(first)
+        taken = [frames[0] for _, frames in await log.until(4)]
+    assert taken == [b"output", b"reply", IDLE, b"busy of the next"]
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_an_idle_waits_for_its_reply_but_not_for_ever(comes: bool) -> None:
+    log = Log()
+    async with connected(log) as (_, theirs):
+        for one in (b"output", IDLE, b"behind it"):
+            theirs["iopub"].send(one)
+        assert await log.until(1) == [("iopub", [b"output"])]
+        if comes:
+            theirs["shell"].send(b"reply")
+        taken = [frames[0] for _, frames in await log.until(4 if comes else 3)]
+    reply = [b"reply"] if comes else []
+    assert taken == [b"output", *reply, IDLE, b"behind it"]
+
+
+@pytest.mark.parametrize("comes", [True, False])
+async def test_a_reply_waits_for_its_idle_but_not_for_ever(comes: bool) -> None:
+    """What was put out before it may come last."""
+    log = Log()
+    async with connected(log) as (channels, theirs):
+        theirs["shell"].send(b"reply")
+        assert channels._sockets["shell"].poll(30_000)
+        channels._read("shell")
+        theirs["iopub"].send(b"output")
+        assert await log.until(1) == [("iopub", [b"output"])]
+        if comes:
+            theirs["iopub"].send(IDLE)
+        taken = [frames[0] for _, frames in await log.until(3 if comes else 2)]
+    assert taken == [b"output", b"reply", *([IDLE] if comes else [])]
+
+
+@pytest.mark.parametrize(("channel", "one"), [("iopub", IDLE), ("shell", b"reply")])
+async def test_what_waits_when_they_are_closed_is_taken(channel: str, one: bytes) -> None:
+    log = Log()
+    async with connected(log) as (channels, theirs):
+        theirs[channel].send(one)
+        assert channels._sockets[channel].poll(30_000)
+        channels._read(channel)
+        assert log.taken == []
+        assert channels.holds
+    assert log.taken == [(channel, [one])]

@@ -34,7 +34,7 @@ from azure_session_kernel.wire import (
 )
 from azure_session_kernel.wire.messages import ContentUnreadable
 from azure_session_kernel.wire.words import END_REASONS
-from azure_session_kernel.wire.zmq_messages import decode_frames
+from azure_session_kernel.wire.zmq_messages import decode_frames, parent_id_of
 
 #: Every code point, lone surrogates included.
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
@@ -786,3 +786,10 @@ def test_bodies_that_are_never_finished_do_not_pile_up() -> None:
         assert assembler.add({"id": part_id, "index": 0, "count": 2, "data": data}) is None
     assert assembler.add({"id": "c", "index": 1, "count": 2, "data": "eA=="}) is not None
     assert assembler.add({"id": "a", "index": 1, "count": 2, "data": "eA=="}) is None
+
+
+@pytest.mark.parametrize("parent", [b"no JSON", b"[]", b'{"msg_id":["m"]}', b"{}", b"[" * 5000])
+def test_who_asks_for_a_parent_that_can_not_be_read_gets_none(parent: bytes) -> None:
+    assert parent_id_of([b"<IDS|MSG>", b"signature", b"{}", parent, b"{}", b"{}"]) == ""
+    assert parent_id_of([b"<IDS|MSG>", b"signature"]) == parent_id_of([parent]) == ""
+    assert parent_id_of([b"to", b"<IDS|MSG>", b"", b"{}", b'{"msg_id":"m-1"}', parent]) == "m-1"
