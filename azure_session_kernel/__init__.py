@@ -1,8 +1,4 @@
 """A Jupyter kernel whose cells run in an Azure Container Apps session pool."""
 
-import logging
-
+# Nothing is imported here: ``python -m`` looks for it in the notebook's folder first.
 __version__ = "0.2.0"
-
-# What this package logs must never fall through to a notebook's stderr (docs/design.md rule 5).
-logging.getLogger(__name__).addHandler(logging.NullHandler())

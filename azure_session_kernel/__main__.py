@@ -2,8 +2,9 @@
 
 import sys
 
-# ``-m`` puts the notebook's folder first; a student's ``json.py`` there must not break the kernel.
-if sys.path and sys.path[0] != "":
+# ``-m`` puts the notebook's folder first, unless Python is told not to (``-P``, ``-I``). A
+# student's ``json.py`` there must not break the kernel.
+if not getattr(sys.flags, "safe_path", sys.flags.isolated):
     del sys.path[0]
 
 from azure_session_kernel.common.unused import leave_out_unused, leave_unopened

@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from ..wire import ABORTS_WAITING, After, Message, WireError, after_of
 
@@ -21,6 +21,10 @@ MOST_WAITING: Final = 1000
 #: So long after its idle a cell's reply may come; without one, it has failed. Longer than a kernel
 #: waits, so that what is said of those behind it comes when it is over there.
 REPLY_GRACE_S: Final = 10.0
+
+
+#: Whatever hangs on an aborted cell is aborted, too.
+_How = Literal["ok", "failed", "aborted"]
 
 
 @dataclass
@@ -47,8 +51,7 @@ class HeldCells:
         self._waiting: deque[tuple[Message, list[bytes], After | None]] = deque()
         #: Cells that the interpreter has, or which wait: what is known of their end.
         self._open: dict[str, _End] = {}
-        #: Whether each has failed. The aborted have: whatever hangs on them is aborted, too.
-        self._ended: OrderedDict[str, bool] = OrderedDict()
+        self._ended: OrderedDict[str, _How] = OrderedDict()
         self._next: dict[str, str] = {}
         self._aborting: set[str] = set()
         self._aborted: set[str] = set()
@@ -91,12 +94,15 @@ class HeldCells:
             if message.msg_id in self._aborted or self._forbids(after):
                 self._aborted.discard(message.msg_id)
                 self._abort(message)
-                self._end(message.msg_id, failed=True)
+                self._end(message.msg_id, "aborted")
             else:
                 self._deliver(message, frames)
 
     def _forbids(self, after: After | None) -> bool:
-        return after is not None and after.unless_error and self._ended.get(after.msg_id, True)
+        if after is None:
+            return False
+        how = self._ended.get(after.msg_id, "failed")
+        return how == "aborted" or (how == "failed" and after.unless_error)
 
     def follow(self, message: Message) -> None:
         """Learn from what the interpreter sends; called once that is in the log."""
@@ -125,12 +131,12 @@ class HeldCells:
 
     def _over(self, msg_id: str, failed: bool) -> None:
         if msg_id in self._open:
-            self._end(msg_id, failed=failed)
+            self._end(msg_id, "failed" if failed else "ok")
             self._go_on()
 
-    def _end(self, msg_id: str, *, failed: bool) -> None:
+    def _end(self, msg_id: str, how: _How) -> None:
         self._open.pop(msg_id, None)
-        self._ended[msg_id] = failed
+        self._ended[msg_id] = how
         while len(self._ended) > REMEMBERED:
             self._next.pop(self._ended.popitem(last=False)[0], None)
 

@@ -24,20 +24,27 @@ _OF_THE_PROCESS: Final = frozenset(
         *("overwrite", "verbose_crash"),
     }
 )
-#: They choose files and classes on this machine, which a session does not see.
+#: They choose files and classes on this machine, which a session does not see. Nor does it get what
+#: is of a section in a section.
 _UNUSED: Final = frozenset(
     {"ProfileDir", "profile", "ipython_dir", "extra_config_file", "kernel_class"}
 )
 
 
-def sorted_out(config: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """The command line's configuration as arguments for the session, and what has no effect."""
+def sorted_out(config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The command line's configuration as arguments for the session, and what has no effect.
+
+    :param config: of the sections, and what names none, such as ``--wrong=1``.
+    """
     wanted: list[str] = []
     unused: list[str] = []
     for section, traits in config.items():
+        if not isinstance(traits, Mapping):
+            unused.append(f"--{section}")
+            continue
         of_the_app = section in _APPLICATION
         for name, value in traits.items():
-            if section in _UNUSED or name in _UNUSED:
+            if section in _UNUSED or name in _UNUSED or isinstance(value, Mapping):
                 unused.append(f"--{section}.{name}")
             elif section not in _HERE and not (of_the_app and name in _OF_THE_PROCESS):
                 begin = f"--{'IPKernelApp' if of_the_app else section}.{name}="

@@ -71,17 +71,24 @@ class Connection(asyncio.BufferedProtocol):
         """Whether it is open and nothing has come, not even its end, that the loop has yet to see:
         a request on it then is as safe as one on a new connection.
         """
-        transport = self._transport
-        if not self._idle or transport is None or transport.is_closing():
-            return False
-        return not _readable(transport.get_extra_info("socket").fileno())
+        return self._idle and self._is_open and not self._has_come
+
+    @property
+    def _is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def _has_come(self) -> bool:
+        """Whether anything waits to be read, of one that is open."""
+        assert self._transport is not None  # noqa: S101
+        return _readable(self._transport.get_extra_info("socket").fileno())
 
     async def ask(self, head: bytes, body: bytes, timeouts: Timeouts, progress: Progress) -> None:
         """Send a request and wait for the head of its answer.
 
         An answer that comes before all was sent stops the sending.
         """
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or not self._is_open:
             raise self._failure or Broken("the connection was closed")
         self._forget()
         self._idle, self._keep = False, True
@@ -89,9 +96,14 @@ class Connection(asyncio.BufferedProtocol):
         rest = memoryview(body)
         self._transport.write(head + rest[:_PIECE_BYTES])
         for start in range(_PIECE_BYTES, len(body), _PIECE_BYTES):
+            if self._is_open and self._has_come:
+                # An answer, perhaps, whose sender is gone: asyncio reads nothing more once a write
+                # has failed. In one turn the loop sees what has come, in the next it is read.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
             while self._full and not self.status:
                 await self._change(timeouts.write_s)
-            if self.status or self._failure is not None:
+            if self.status or self._failure is not None or not self._is_open:
                 self._keep = False
                 break
             self._transport.write(rest[start : start + _PIECE_BYTES])

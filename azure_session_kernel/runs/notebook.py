@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import stat
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
@@ -29,6 +30,7 @@ def fingerprint(path: Path) -> str:
     :raises NotebookUnusable: it can't be read.
     """
     try:
+        _refuse_endless(path)
         with path.open("rb") as file:
             digest = hashlib.sha256()
             while piece := file.read(1 << 20):
@@ -44,6 +46,7 @@ def read_notebook(path: Path) -> NotebookNode:
     :raises NotebookUnusable: it can't be read, is no notebook, or is for another language.
     """
     try:
+        _refuse_endless(path)
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise NotebookUnusable(f"the file can't be read ({error.strerror})") from None
@@ -61,6 +64,12 @@ def read_notebook(path: Path) -> NotebookNode:
         ) from None
     _check_language(notebook)
     return notebook
+
+
+def _refuse_endless(path: Path) -> None:
+    """A pipe, or a link to a device: what was submitted may hold anything."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise NotebookUnusable("it is no file, but a pipe, a device or the like.")
 
 
 def code_cells(notebook: NotebookNode) -> int:

@@ -90,6 +90,11 @@ def _(front: Front) -> Any:
     return _at_each_place(front, "1 / 0", stop_on_error=False)
 
 
+@case("six cells", "an error, before a cell whose own would stop nothing")
+def _(front: Front) -> Any:
+    return [_burst(front, {1: ("1 / 0", {}), n: ("", {"stop_on_error": False})}) for n in (2, 3)]
+
+
 @case("six cells", "an error of a silent cell")
 def _(front: Front) -> Any:
     return _at_each_place(front, "1 / 0", silent=True)

@@ -40,6 +40,17 @@ def test_an_error_aborts_what_hangs_on_it(kernel: Kernel, unless_error: bool, st
     assert _replies(kernel, late) == [(late.msg_id, status)]
 
 
+def test_an_aborted_cell_aborts_what_hangs_on_it_whatever_its_own_error_would(
+    kernel: Kernel,
+) -> None:
+    first = execute_request("1 / 0")
+    second = behind(first, "1")
+    third = behind(second, "ran = True", unless_error=False)
+    kernel.send(first, second, third)
+    aborted = [(second.msg_id, "aborted"), (third.msg_id, "aborted")]
+    assert _replies(kernel, third) == [(first.msg_id, "error"), *aborted]
+
+
 def test_a_cell_behind_one_that_nobody_knows_is_refused_with_all_that_came_along(
     kernel: Kernel,
 ) -> None:

@@ -80,6 +80,7 @@ def test_what_has_no_effect_in_a_session_is_named_once(
     pool_of_kind: PoolOfKind, tmp_path: Path
 ) -> None:
     arguments = [f"--ipython-dir={tmp_path}", "--IPKernelApp.exec_lines=a = 1", *NBCLIENTS]
+    arguments += ["--wrong=1", "--IPKernelApp.ZMQInteractiveShell.autocall=1"]
     kernel = LiveKernel(pool_of_kind("oneshot").env, tmp_path / "log", extra_arguments=arguments)
     try:
         assert kernel.wait_until_heard().wait_until_ready().run("print(7)").text() == "7\n"
@@ -87,6 +88,7 @@ def test_what_has_no_effect_in_a_session_is_named_once(
     finally:
         kernel.stop()
     assert said == [
-        "without effect in a session: --AzureSessionKernelApp.ipython_dir",
+        "without effect in a session: --AzureSessionKernelApp.ipython_dir "
+        "--IPKernelApp.ZMQInteractiveShell --wrong",
         "without effect in a pool that runs whole programs: --IPKernelApp.exec_lines",
     ]

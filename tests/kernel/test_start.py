@@ -41,6 +41,28 @@ def test_a_kernel_imports_what_its_first_cells_need_and_no_more(
     assert found == []
 
 
+def test_files_beside_the_notebook_are_no_modules_of_the_kernels(
+    start_kernel: StartKernel, tmp_path: Path
+) -> None:
+    """Not from its first import on."""
+    for name in ("asyncio", "json", "logging", "random", "string", "token", "typing", "zmq"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('a student wrote this')")
+    assert start_kernel(cwd=str(tmp_path)).run("6 * 7").result == "42"
+
+
+def test_where_python_leaves_the_folder_out_itself_nothing_else_is(
+    start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
+) -> None:
+    """``PYTHONSAFEPATH`` is of Python 3.11: before, the folder comes first, and the rest stays."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, sys\natexit.register(lambda: print('path', sys.path, file=sys.stderr))"
+    )
+    path = {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    kernel = start_kernel({**local_pool.env, **path})
+    kernel.stop()
+    assert f"path ['{tmp_path}'" in kernel.logged()
+
+
 def test_the_first_cell_finds_a_connection_beside_the_one_that_is_read_from(
     proxied: Callable[[], ProxiedPool], start_kernel: StartKernel
 ) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import sys
 
 import pytest
 
 from azure_session_kernel.common.errors import PoolUnreachable, UnexpectedAnswer
+from azure_session_kernel.pool.client import PoolClient
+from azure_session_kernel.pool.credentials import FixedToken
+from azure_session_kernel.pool.endpoints import parse_endpoint
 from azure_session_kernel.pool.http1 import MAX_WAITING_BYTES
 
-from .serving import CHUNKED, OK, head_of, playing, serving
+from .serving import CHUNKED, IDENTIFIER, OK, TOKEN, head_of, playing, serving
 
 # -- what is no answer
 
@@ -135,6 +140,38 @@ async def test_an_answer_that_comes_before_the_request_is_sent_ends_the_sending(
         with pytest.raises(UnexpectedAnswer, match="too large"):
             await client.request("POST", "/x", body=bytes(32_000_000))
         over.set()
+
+
+ANSWERS_AND_CLOSES = """
+import socket, sys
+listener = socket.socket(fileno=int(sys.argv[1]))
+while True:
+    connection, _ = listener.accept()
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 413 Too Large\\r\\nContent-Length: 3\\r\\n\\r\\nbig")
+    connection.close()  # with unread bytes: a reset
+"""
+
+
+async def test_an_answer_is_read_though_the_request_can_not_be_sent_to_its_end() -> None:
+    """A process of its own, for one that shares this one's lock answers at other moments."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        inherited = listener.fileno()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        command = [sys.executable, "-c", ANSWERS_AND_CLOSES, str(inherited)]
+        server = await asyncio.create_subprocess_exec(*command, pass_fds=[inherited])
+    client = PoolClient(parse_endpoint(url), FixedToken(TOKEN), IDENTIFIER)
+    refused = 0
+    try:
+        for _ in range(20):
+            with pytest.raises((UnexpectedAnswer, PoolUnreachable)) as caught:
+                await client.request("POST", "/x", body=bytes(4_000_000))
+            refused += "too large" in str(caught.value)
+    finally:
+        await client.aclose()
+        server.kill()
+        await server.wait()
+    assert refused > 10, "a reset may still come between a look and the write after it"
 
 
 async def test_a_large_request_arrives_whole() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 from azure_session_kernel.cli.main import main
@@ -153,3 +156,21 @@ def test_one_run_at_a_time_has_a_folder(term: Course) -> None:
         Journal(term.output)
     journal.close()
     Journal(term.output).close()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such files in folders")
+def test_what_is_submitted_and_never_ends_is_not_read(
+    pool_course: Course, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course = pool_course
+    course.has("ok.ipynb")
+    os.mkfifo(course.folder / "pipe.ipynb")
+    (course.folder / "zeros.ipynb").symlink_to("/dev/zero")
+    assert course.run() == 2
+    assert course.statuses() == {
+        "ok.ipynb": "ok",
+        "pipe.ipynb": "not run",
+        "zeros.ipynb": "not run",
+    }
+    assert capsys.readouterr().err.count("it is no file, but a pipe, a device or the like") == 2
