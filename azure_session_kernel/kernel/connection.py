@@ -128,11 +128,12 @@ class IPKernelApp(Application, ConnectionFileMixin):
         """On the port that the connection file gives it, or else on any."""
         socket: zmq.Socket[Any] = context.socket(kind)
         socket.linger = LINGER_MS
+        # ZeroMQ drops silently at its limit of 1000 queued messages (docs/design.md rule 4), also
+        # replies of a front end that reads them late.
+        socket.sndhwm = 0
         if kind == zmq.ROUTER:
             socket.router_handover = 1  # a front end that connects again is the same one
         else:
-            # ZeroMQ drops silently at its limit of 1000 queued messages (docs/design.md rule 4).
-            socket.sndhwm = 0
             socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         if self._curve is not None:
             socket.curve_secretkey, socket.curve_publickey = self._curve, self.curve_publickey

@@ -18,6 +18,8 @@ from .live_kernel import JupyterMessage, LiveKernel
 
 SIZE = 500_000
 COUNT = 60
+#: More than fit into the system's buffers of a connection, and ZeroMQ's 1000.
+REPLIES = 1500
 
 
 @contextmanager
@@ -70,3 +72,25 @@ def _read_on(socket: zmq.Socket[Any], over: threading.Event) -> None:
     while not over.is_set():
         if socket.poll(100):
             socket.recv_multipart()
+
+
+def test_replies_wait_for_a_front_end_that_reads_them_late(
+    start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
+) -> None:
+    """ZeroMQ drops silently those above its limit, where there is one."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "from azure_session_kernel.wire import kernel_info\n"
+        "kernel_info._OWN = {**kernel_info._OWN, 'implementation': 'x' * 20_000}\n"
+    )
+    kernel = start_kernel({**local_pool.env, "PYTHONPATH": str(tmp_path)})
+    info = json.loads(Path(kernel.km.connection_file).read_text())
+    session = kernel.kc.session
+    with zmq.Context() as context, context.socket(zmq.DEALER) as late:
+        late.rcvhwm, late.rcvbuf, late.sndhwm, late.linger = 1, 4096, 0, 0
+        late.connect(f"tcp://127.0.0.1:{info['shell_port']}")
+        asked = [session.send(late, "kernel_info_request", {}) for _ in range(REPLIES)]
+        kernel.run("'behind them'")
+        answered: set[str] = set()
+        while len(answered) < REPLIES and late.poll(60_000):
+            answered.add(session.recv(late)[1]["parent_header"]["msg_id"])
+    assert answered == {one["header"]["msg_id"] for one in asked}
