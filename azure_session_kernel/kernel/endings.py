@@ -44,7 +44,7 @@ class Endings:
 
     def begin(self, request: Request, *, busy_soon: bool = False) -> None:
         """:param busy_soon: behind what the event loop has to do now, or before anything else that
-        is said of it here.
+        is said of it.
         """
         comm, request.comm_before = request.comm_before, None
         behind_comm = comm is not None and not comm.over.is_set()
@@ -54,11 +54,12 @@ class Endings:
             return
         request.busy_is_due = True
         if busy_soon:
-            asyncio.get_running_loop().call_soon(self._say_busy, request)
+            asyncio.get_running_loop().call_soon(self.say_busy, request)
         else:
-            self._say_busy(request)
+            self.say_busy(request)
 
-    def _say_busy(self, request: Request) -> None:
+    def say_busy(self, request: Request) -> None:
+        """See ``EndsRequests``."""
         if request.busy_is_due:
             request.busy_is_due = False
             self._front.busy(request)
@@ -145,7 +146,7 @@ class Endings:
 
     def _begun_here(self, request: Request) -> None:
         """Before the rest of what is said of it."""
-        self._say_busy(request)
+        self.say_busy(request)
         if request.says_busy_itself and not request.busy:
             self._front.busy(request)
             request.busy = True

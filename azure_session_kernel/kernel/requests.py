@@ -223,6 +223,9 @@ class EndsRequests(Protocol):
         Not for one that is over.
         """
 
+    def say_busy(self, request: Request) -> None:
+        """If its turn has begun, and that is not shown yet."""
+
     def say_idle(self, request: Request) -> None:
         """Before its reply, where the session says already what comes after it."""
 

@@ -59,6 +59,7 @@ class SessionMessages:
         request = self._requests.get(message.parent_id)
         if request is not None:
             self._has_started(request)  # even if the answer to its sending was lost
+            self._ends.say_busy(request)
         match message.channel, message.msg_type:
             case _, "status":
                 state = message.content.get("execution_state")
@@ -188,7 +189,10 @@ class SessionMessages:
             self._finish_if_complete(request)
 
     def _show(self, text: str, parent_header: dict[str, Any]) -> None:
-        header = self._requests.header(str(parent_header.get("msg_id", "")))
+        msg_id = str(parent_header.get("msg_id", ""))
+        header, request = self._requests.header(msg_id), self._requests.get(msg_id)
+        if request is not None:
+            self._ends.say_busy(request)
         if header is not None:
             content = {"data": {"text/plain": text}, "metadata": {}, "transient": {}}
             self._front.publish("display_data", content, header)
