@@ -16,7 +16,7 @@ import struct
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ print('lines', line)
 
 @dataclass(frozen=True)
 class Options:
-    """All times in seconds. A local pool is given up after 5 s without a network."""
+    """All times in seconds."""
 
     cell_s: float = 3600.0
     expire_every_s: float = 300.0
@@ -221,13 +221,14 @@ async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) 
         await work()
 
 
-def run(options: Options) -> Report:
+def run(options: Options, env: Mapping[str, str] | None = None) -> Report:
+    """:param env: of the kernel, besides."""
     report = Report()
     with tempfile.TemporaryDirectory(prefix="long-", ignore_cleanup_errors=True) as directory:
         world = World(Path(directory))
         try:
             with Weather(world, options, report) as weather:
-                world.env["JUPYTER_DATA_DIR"] = str(weather.data)
+                world.env |= {"JUPYTER_DATA_DIR": str(weather.data), **(env or {})}
                 manager, client = world.start_kernel()
                 _run_cell(client, world, options, report)
             client.stop_channels()

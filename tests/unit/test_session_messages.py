@@ -70,7 +70,8 @@ def messages(stream: Stream, answers: list[Message]) -> SessionMessages:
 
     never: Any = None  # a call would fail
     inputs: Any = SimpleNamespace(answer_input=answers.append)
-    return SessionMessages(front, requests, Counts(), never, inputs, never)
+    ends: Any = SimpleNamespace(say_busy=lambda request: None)  # it has been said
+    return SessionMessages(front, requests, Counts(), ends, inputs, never)
 
 
 async def test_an_output_that_can_not_be_passed_on_is_named(
