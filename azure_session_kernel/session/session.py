@@ -297,7 +297,7 @@ class NotebookSession:
                 self._deaths.ended()
                 if had_variables:
                     if runs_code:
-                        self._variables.told()
+                        self._variables.told(hello.boot)
                     raise
                 if runs_code:
                     self._variables.forget()
@@ -327,7 +327,7 @@ class NotebookSession:
                 if runs_code and isinstance(error.__cause__, SessionLost):
                     self._forget_boot(hello.boot)
                     self._deaths.ended()
-                    self._variables.told()  # with the rest of it
+                    self._variables.told(hello.boot)  # with the rest of it
                 raise
             return
 
@@ -414,7 +414,7 @@ class NotebookSession:
                 self._forget_boot(hello.boot)
                 self._deaths.ended()
                 if self._variables.are_in(hello.boot):
-                    self._variables.told()
+                    self._variables.told(hello.boot)
                     raise
                 continue
             except SessionTaken as error:
@@ -480,8 +480,7 @@ class NotebookSession:
 
     def told(self, boot: str) -> None:
         """The end of ``boot`` was shown by a cell that was just being sent to it."""
-        if self._variables.are_in(boot):
-            self._variables.told()
+        self._variables.told(boot)
 
     def not_told(self, boot: str) -> None:
         """The error of sending a cell to ``boot`` was not shown: the cell had been answered."""

@@ -15,7 +15,7 @@ class Variables:
     """
 
     def __init__(self) -> None:
-        self._boot = ""
+        self._boot = self._told_of = ""
         self.cause = ""
         self.lost = False
         """Whether a cell has told that some were gone, and not because it was interrupted."""
@@ -34,7 +34,7 @@ class Variables:
         :raises SessionLost: the variables went with another boot, and no cell has said so.
         """
         if self._boot not in ("", boot):
-            self.told()
+            self.told(self._boot)
             raise lost_while_idle(self.cause)
 
     def will_be_in(self, boot: str) -> None:
@@ -45,15 +45,17 @@ class Variables:
         """What is known of the reason, for the cell that will tell it."""
         self.cause = cause
 
-    def told(self) -> None:
-        """A cell's error says that they are gone."""
-        self.lost = self.lost or bool(self._boot)
-        self._boot = ""
+    def told(self, boot: str) -> None:
+        """A cell's error says that those in ``boot`` are gone. Another cell's may have before."""
+        self._told_of = boot if self.are_in(boot) else ""
+        if self._told_of:
+            self.lost, self._boot = True, ""
 
     def not_told(self, boot: str) -> None:
-        """No cell's error has said so after all."""
-        self.lost = False
-        self.found_in(boot)
+        """No cell's error has said so after all, unless another's has."""
+        if self._told_of == boot:
+            self.lost = False
+            self.found_in(boot)
 
     def forget(self) -> None:
         """There is nothing to tell: their boot never had any, or an interrupt has ended it."""
