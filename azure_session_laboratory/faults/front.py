@@ -196,6 +196,7 @@ async def _run(work: Awaitable[None]) -> None:
 
 async def _answer(x: Exchange) -> None:
     x.hit()
+    await asyncio.sleep(x.rule.seconds or 0.0)
     await fault_answer(x.rule.status, x.rule.retry_after)(x.scope, x.receive, x.send)
 
 

@@ -50,8 +50,9 @@ FAULTS: Final[Mapping[str, frozenset[str]]] = {
     "buffer": frozenset({"seconds"}),
     # The container gets the request twice; the client the ``answer`` to the "first" or "second".
     "duplicate": frozenset({"answer"}),
-    # The pool answers with ``status`` and perhaps ``retry_after`` seconds; nothing is passed on.
-    "answer": frozenset({"status", "retry_after"}),
+    # After ``seconds`` the pool answers with ``status``, and perhaps ``retry_after`` seconds.
+    # Nothing is passed on.
+    "answer": frozenset({"status", "retry_after", "seconds"}),
     # The pool's token changes; 401 until the new one is read from the pool's record.
     "expire_token": frozenset(),
     # The session is stopped and the request gets a fresh one.

@@ -18,6 +18,21 @@ from .live_kernel import KERNEL_NAME, LiveKernel, wait_until, with_constant
 
 T = TypeVar("T")
 
+#: Both of its processes sleep when it says so: multiprocessing waits for ever for one that a signal
+#: has met in a worse moment.
+IN_A_POOL = """
+import os, tempfile
+from multiprocessing import get_context
+place = tempfile.mkdtemp()
+def nap(n):
+    os.mkdir(f'{place}/{n}')
+    time.sleep(600)
+with get_context('fork').Pool(2) as pool:
+    asked = pool.map_async(nap, [0, 1], 1)
+    while len(os.listdir(place)) < 2: time.sleep(0.01)
+    print('running', flush=True)
+    asked.get()
+"""
 #: How long a person's cell has for its first interrupt: long enough for the 3.5 s below.
 PATIENCE_S = "azure_session_kernel.kernel.interrupts.ATTENDED_PATIENCE_S"
 
@@ -76,8 +91,7 @@ def test_each_interrupt_of_a_loop_that_catches_them_is_a_first_one(
     "code",
     [
         "try: print('running', flush=True); time.sleep(600)\nfinally: time.sleep(3.5)",
-        "from multiprocessing import Pool\nwith Pool(2) as p:\n"
-        "    print('running', flush=True); p.map(time.sleep, [600, 600])",
+        IN_A_POOL,
     ],
     ids=["finally", "pool"],
 )

@@ -180,8 +180,8 @@ def test_cells_behind_one_that_is_refused_are_aborted_also_when_they_were_sent(
 ) -> None:
     assert kernel.run("1 + 1").result == "2"
     before, effects = faulty.hits().get("delay", 0), tmp_path / "ran"
-    delayed = {"fault": "delay", "seconds": 0.5, "path": SEND, "nth": [2]}
-    faulty.arm(on(SEND, "answer", status=403), delayed)
+    delayed = {"fault": "delay", "seconds": 1.5, "path": SEND, "nth": [2]}
+    faulty.arm(on(SEND, "answer", status=403, seconds=1), delayed)  # by then all have come
     ids = _cells(kernel, effects, "print(0)")
     statuses = _statuses([kernel.finish(msg_id) for msg_id in ids])
     assert statuses == ["Forbidden"] + ["aborted"] * (CELLS - 1)
