@@ -4,7 +4,7 @@
         [--json FILE] [--plot FILE.svg] [--growth]
     python -m benchmarks.compare --from FILE [--plot FILE.svg]
 
-Whole, it takes some ten minutes on quiet cores; a look takes one:
+Whole, it takes some 25 minutes on quiet cores; a look takes one:
 
     python -m benchmarks.compare --rounds 1 --scale 0.2 --columns ipykernel ours:0 ours:100 server:0
 
