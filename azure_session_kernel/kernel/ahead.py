@@ -208,9 +208,7 @@ class CellsAhead:
 
         One that was sent ahead and not taken is sent again, unless the one before it aborts it.
         """
-        while cell.after is not None and cell.state is State.SENDING and cell.doomed is None:
-            if not self._sending:
-                break
+        while cell.after and self._sending and cell.state is State.SENDING and not cell.doomed:
             await asyncio.wait(list(self._sending))
         if cell.after is None:
             if cell.expects_abort:

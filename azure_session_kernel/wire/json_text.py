@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeGuard
 
 import msgspec
@@ -50,13 +50,16 @@ def dump(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def dump_plain(value: dict[str, Any]) -> bytes:
-    """``dump`` of what was JSON before, in a tenth of the time."""
+def dump_plain(value: dict[str, Any], otherwise: Callable[[Any], bytes] = dump) -> bytes:
+    """``dump`` of what was JSON before, in a tenth of the time.
+
+    :param otherwise: what is used instead of ``dump`` where that can't be.
+    """
     try:
         data = msgspec.json.encode(value)
-    except NOT_ENCODED:
-        return dump(value)
-    return dump(value) if b"null" in data else data  # which may have been a NaN
+    except NOT_ENCODED:  # half a character, for instance
+        return otherwise(value)
+    return otherwise(value) if b"null" in data else data  # which may have been a NaN
 
 
 def load(

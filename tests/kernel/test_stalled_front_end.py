@@ -14,7 +14,7 @@ import zmq
 
 from ..conftest import RunningPool
 from .conftest import StartKernel
-from .live_kernel import JupyterMessage, LiveKernel
+from .live_kernel import JupyterMessage, LiveKernel, with_constant
 
 SIZE = 500_000
 COUNT = 60
@@ -38,10 +38,8 @@ def stalled_front_end(kernel: LiveKernel) -> Iterator[zmq.Socket[Any]]:
 def test_a_front_end_that_does_not_read_holds_up_the_session_and_no_answer(
     start_kernel: StartKernel, local_pool: RunningPool, tmp_path: Path
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import azure_session_kernel.kernel.iopub as iopub\niopub.LIMIT_BYTES = 4_000_000\n"
-    )
-    kernel = start_kernel({**local_pool.env, "PYTHONPATH": str(tmp_path)})
+    limit = with_constant(tmp_path, "azure_session_kernel.kernel.iopub.LIMIT_BYTES", 4_000_000)
+    kernel = start_kernel({**local_pool.env, **limit})
     with stalled_front_end(kernel) as stalled:
         cell = kernel.execute(
             f"for n in range({COUNT}): display({{'text/plain': str(n) + 'x' * {SIZE}}}, raw=True)"
